@@ -1,0 +1,130 @@
+"""Identifiers: the caller's UUIDv7 command ids, and public ids that need no dictionary.
+
+A public id is a prefix and 13 Crockford base32 characters: a keyed permutation (Speck64/128) of a
+64-bit block whose upper 48 bits are the index (of an account or customer) or the sequence (of a
+payment), and whose lower 16 bits are check bits, different for each kind. Whoever lacks the key can
+neither count nor guess ids, and a mistyped one is noticed. A valid id gives no right by itself.
+"""
+
+from __future__ import annotations
+
+import uuid
+from enum import Enum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.kit import speck
+
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_VALUES: Final = {c: i for i, c in enumerate(_ALPHABET)}
+_CHARACTERS: Final = 13
+MAX_INDEX: Final = 2**48 - 1
+
+
+class Kind(Enum):
+    """What a public id names: its prefix and its check bits."""
+
+    ACCOUNT = ("acc", 0xACC0)
+    CUSTOMER = ("cus", 0xC057)
+    PAYMENT = ("pay", 0x9A75)
+
+    @property
+    def prefix(self) -> str:
+        """The letters before the underscore."""
+        return self.value[0]
+
+    @property
+    def check(self) -> int:
+        """The 16 check bits."""
+        return self.value[1]
+
+
+class BadPublicId(ValueError):
+    """The text is not a public id of the kind asked for; the message says what is wrong with it."""
+
+
+class PublicIds:
+    """Turns indices into public ids and back, with the installation's 16-byte key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._keys = speck.expand_key(key)
+
+    def encode(self, kind: Kind, index: int) -> str:
+        """Write ``index`` (0 < index < 2**48) as a public id of ``kind``."""
+        assert 0 < index <= MAX_INDEX
+        block = np.array([index << 16 | kind.check], dtype=np.uint64)
+        speck.encrypt(self._keys, block, block)
+        number = int(block[0])
+        text = "".join(_ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))
+        return f"{kind.prefix}_{text}"
+
+    def decode(self, kind: Kind, text: str) -> int:
+        """Read the index of a public id.
+
+        :raises BadPublicId: when the text is no id, an id of another kind, or mistyped.
+        """
+        number = _number(kind, text)
+        block = np.array([number], dtype=np.uint64)
+        speck.decrypt(self._keys, block, block)
+        plain = int(block[0])
+        if plain & 0xFFFF != kind.check or plain >> 16 == 0:
+            raise BadPublicId(f"{text!r} is not an id that this installation gave out; check it for typing errors")
+        return plain >> 16
+
+    def encode_many(self, kind: Kind, indices: NDArray[np.int64]) -> list[str]:
+        """Write many ids at once."""
+        return [self.encode(kind, int(index)) for index in indices]
+
+
+def _number(kind: Kind, text: str) -> int:
+    prefix, _, body = text.partition("_")
+    if prefix != kind.prefix or len(body) != _CHARACTERS:
+        raise BadPublicId(f"expected an id like {kind.prefix}_ and {_CHARACTERS} characters, got {text[:40]!r}")
+    number = 0
+    for character in body:
+        value = _VALUES.get(character)
+        if value is None:
+            raise BadPublicId(f"{text!r} holds {character!r}, which no id has")
+        number = number << 5 | value
+    if number >= 2**64:
+        raise BadPublicId(f"{text!r} is not an id; check it for typing errors")
+    return number
+
+
+def make_uuid7(time_ms: int, random: bytes) -> uuid.UUID:
+    """Make a UUIDv7 (RFC 9562, section 5.7) of a Unix time in ms and 10 random bytes."""
+    tail = int.from_bytes(random[:10], "big")
+    value = (time_ms & (2**48 - 1)) << 80 | 7 << 76 | (tail >> 64 & 0xFFF) << 64 | 2 << 62 | tail & (2**62 - 1)
+    return uuid.UUID(int=value)
+
+
+def uuid7_time_ms(high: int) -> int:
+    """The Unix time in ms of a UUIDv7, from its upper half as a signed 64-bit number."""
+    return (high & (2**64 - 1)) >> 16
+
+
+def is_uuid7(value: uuid.UUID) -> bool:
+    """Whether the uuid has version 7 and the RFC's variant."""
+    return value.version == 7
+
+
+def split_uuid(value: uuid.UUID) -> tuple[int, int]:
+    """The two halves of a uuid as signed 64-bit numbers."""
+    number = value.int
+    return _signed(number >> 64), _signed(number & (2**64 - 1))
+
+
+def join_uuid(high: int, low: int) -> uuid.UUID:
+    """The uuid of two signed halves."""
+    return uuid.UUID(int=(high & (2**64 - 1)) << 64 | (low & (2**64 - 1)))
+
+
+def lane_command_id(seq: int) -> tuple[int, int]:
+    """The id of a command that the lane makes itself: a UUIDv8 that carries the row's sequence."""
+    return split_uuid(uuid.UUID(int=8 << 76 | 2 << 62 | seq))
+
+
+def _signed(number: int) -> int:
+    return number - 2**64 if number >= 2**63 else number

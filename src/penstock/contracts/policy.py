@@ -1,0 +1,169 @@
+"""The policy: tiers, limits, fees, lifetimes and the business time zone, as published to the lane.
+
+A policy is written in TOML, checked here, and published as a journal row whose side record is its
+canonical JSON; from then on rows carry its version. Kernels see it as arrays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.contracts.commands import PaymentType
+from penstock.contracts.money import BY_CODE, CURRENCIES, MAX_AMOUNT_MINOR, MAX_FEE_MINOR
+
+#: A limit that is not set.
+NO_LIMIT: Final = 2**62
+MAX_TIERS: Final = 16
+#: The columns of ``PolicyArrays.limits``.
+LIMIT_FIELDS: Final = (
+    "single", "day_amount", "day_count", "month_amount", "month_count", "year_amount", "year_count",
+)  # fmt: skip
+
+
+class BadPolicy(ValueError):
+    """The policy cannot be used; the message names the place and the fix."""
+
+
+class LimitRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Limits of one tier, payment type and currency. A rule that is absent means: not offered.
+
+    The type ``any`` counts all types of payment together; without it there is no such sum.
+    """
+
+    tier: str
+    type: str
+    currency: str
+    single: int | None = None
+    day_amount: int | None = None
+    day_count: int | None = None
+    month_amount: int | None = None
+    month_count: int | None = None
+    year_amount: int | None = None
+    year_count: int | None = None
+
+
+class FeeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The payer's fee of a payment type: fixed + amount x basis_points / 10,000, half up, at most ``most``."""
+
+    type: str
+    currency: str
+    fixed: int = 0
+    basis_points: int = 0
+    most: int = MAX_FEE_MINOR
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Everything that is published together."""
+
+    name: str
+    time_zone: str
+    tiers: tuple[str, ...]
+    hold_lifetime_s: int
+    limits: tuple[LimitRule, ...]
+    fees: tuple[FeeRule, ...] = ()
+
+    def canonical(self) -> bytes:
+        """The bytes that the journal keeps."""
+        return msgspec.json.encode(self, order="sorted")
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical bytes, hexadecimal."""
+        return hashlib.sha256(self.canonical()).hexdigest()
+
+
+@dataclass(frozen=True)
+class PolicyArrays:
+    """The policy as kernels see it.
+
+    ``limits`` int64 (tiers, types, currencies, 7 fields of ``LIMIT_FIELDS``); ``offered`` bool (tiers,
+    types, currencies); ``fees`` int64 (types, currencies, [fixed, basis points, most]).
+    """
+
+    limits: NDArray[np.int64]
+    offered: NDArray[np.bool_]
+    fees: NDArray[np.int64]
+    tiers: int
+    hold_lifetime_us: int
+
+
+def load_policy(text: str) -> Policy:
+    """Read and check a policy written in TOML.
+
+    :raises BadPolicy: with the place and the fix.
+    """
+    try:
+        policy = msgspec.convert(tomllib.loads(text), Policy)
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise BadPolicy(f"the policy cannot be read: {error}") from error
+    check_policy(policy)
+    return policy
+
+
+def decode_policy(body: bytes) -> Policy:
+    """Read a policy from the canonical bytes of the journal."""
+    return msgspec.json.decode(body, type=Policy)
+
+
+def default_policy() -> Policy:
+    """The mission's defaults, as shipped."""
+    return load_policy(resources.files(__package__).joinpath("policy-default.toml").read_text("utf-8"))
+
+
+def check_policy(policy: Policy) -> None:
+    """Refuse a policy that names what does not exist, or numbers out of bounds."""
+    if not 0 < len(policy.tiers) <= MAX_TIERS or len(set(policy.tiers)) != len(policy.tiers):
+        raise BadPolicy(f"tiers: name 1 to {MAX_TIERS} different tiers")
+    if not 1 <= policy.hold_lifetime_s <= 366 * 86400:
+        raise BadPolicy("hold_lifetime_s: use 1 second to 366 days")
+    try:
+        ZoneInfo(policy.time_zone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise BadPolicy(f"time_zone: {policy.time_zone!r} is not an IANA time zone") from error
+    _check_rules("limits", [(r.tier, r.type, r.currency) for r in policy.limits], policy)
+    _check_rules("fees", [(policy.tiers[0], r.type, r.currency) for r in policy.fees], policy)
+    for number, rule in enumerate(policy.limits):
+        for field in LIMIT_FIELDS:
+            value = getattr(rule, field)
+            if value is not None and not 0 < value <= MAX_AMOUNT_MINOR * 1000:
+                raise BadPolicy(f"limits[{number}].{field}: use a number above 0, or leave it out for no limit")
+    for number, fee in enumerate(policy.fees):
+        if not (0 <= fee.fixed <= MAX_FEE_MINOR and 0 <= fee.basis_points <= 10_000 and 0 <= fee.most <= MAX_FEE_MINOR):
+            raise BadPolicy(f"fees[{number}]: fixed and most are 0 to {MAX_FEE_MINOR}, basis_points 0 to 10000")
+
+
+def _check_rules(place: str, keys: list[tuple[str, str, str]], policy: Policy) -> None:
+    if len(set(keys)) != len(keys):
+        raise BadPolicy(f"{place}: two rules for the same tier, type and currency")
+    types = {t.name.lower() for t in PaymentType} - ({"any"} if place == "fees" else set())
+    for number, (tier, type_name, currency) in enumerate(keys):
+        allowed: Mapping[str, tuple[str, object]] = {
+            "tier": (tier, policy.tiers), "type": (type_name, types), "currency": (currency, BY_CODE),
+        }  # fmt: skip
+        for field, (value, choices) in allowed.items():
+            if value not in choices:  # type: ignore[operator]
+                raise BadPolicy(f"{place}[{number}].{field}: {value!r} is not one of {', '.join(sorted(choices))}")  # type: ignore[call-overload]
+
+
+def policy_arrays(policy: Policy) -> PolicyArrays:
+    """Lay the policy out for the kernels."""
+    shape = (len(policy.tiers), len(PaymentType), len(CURRENCIES))
+    limits = np.full((*shape, len(LIMIT_FIELDS)), NO_LIMIT, dtype=np.int64)
+    offered = np.zeros(shape, dtype=np.bool_)
+    for rule in policy.limits:
+        place = (policy.tiers.index(rule.tier), PaymentType[rule.type.upper()], BY_CODE[rule.currency].slot)
+        offered[place] = True
+        limits[place] = [NO_LIMIT if (v := getattr(rule, f)) is None else v for f in LIMIT_FIELDS]
+    fees = np.zeros((len(PaymentType), len(CURRENCIES), 3), dtype=np.int64)
+    for fee in policy.fees:
+        fees[PaymentType[fee.type.upper()], BY_CODE[fee.currency].slot] = (fee.fixed, fee.basis_points, fee.most)
+    return PolicyArrays(limits, offered, fees, len(policy.tiers), policy.hold_lifetime_s * 1_000_000)

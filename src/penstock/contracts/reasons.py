@@ -1,0 +1,205 @@
+"""Reason codes: the closed table of why a command was refused.
+
+Codes are numbered once and never reused. Their order is their precedence: when several apply, the
+lane reports the lowest number. Each says, in Chinese and English, what happened and what to do next,
+whether a retry can help, its HTTP status and its ISO 20022 status reason (ExternalStatusReason1Code;
+``NARR`` where the standard has no code of its own).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+from typing import Final, NamedTuple
+
+
+class Reason(IntEnum):
+    """Why. ``OK`` means that the command took effect."""
+
+    OK = 0
+    # the instruction itself: nothing is recorded
+    ID_CONFLICT = 10
+    ID_FROM_FUTURE = 11
+    ID_EXPIRED = 12
+    # what it names
+    CUSTOMER_UNKNOWN = 20
+    PAYER_UNKNOWN = 21
+    PAYEE_UNKNOWN = 22
+    PAYMENT_UNKNOWN = 23
+    TIER_UNKNOWN = 24
+    SAME_ACCOUNT = 25
+    CURRENCY_MISMATCH = 26
+    # the state of the payment
+    PAYMENT_CLEARED = 40
+    PAYMENT_RELEASED = 41
+    PAYMENT_CANCELLED = 42
+    PAYMENT_EXPIRED = 43
+    PAYMENT_DECLINED = 44
+    AMOUNT_ABOVE_HOLD = 45
+    # limits of the customer
+    TYPE_NOT_OFFERED = 50
+    LIMIT_SINGLE = 51
+    LIMIT_DAY_AMOUNT = 52
+    LIMIT_DAY_COUNT = 53
+    LIMIT_MONTH_AMOUNT = 54
+    LIMIT_MONTH_COUNT = 55
+    LIMIT_YEAR_AMOUNT = 56
+    LIMIT_YEAR_COUNT = 57
+    # money
+    INSUFFICIENT_FUNDS = 60
+    BALANCE_TOO_LARGE = 61
+    # capacity
+    TOO_MANY_HOLDS = 70
+    CUSTOMERS_FULL = 71
+    ACCOUNTS_FULL = 72
+    HOLDS_FULL = 73
+
+
+class Retry(StrEnum):
+    """Whether asking again can help."""
+
+    NO_NEED = "no_need"  # it took effect
+    NEVER = "never"
+    NEW_ID = "new_id"  # send the same wish again under a new id
+    AFTER_CHANGE = "after_change"  # first do what `next_step` says, then use a new id
+    LATER = "later"  # use a new id later (next day, month, or when capacity is free)
+
+
+class Explanation(NamedTuple):
+    """One row of the table, for people and machines."""
+
+    http: int
+    iso20022: str
+    retry: Retry
+    en: str
+    next_en: str
+    zh: str
+    next_zh: str
+
+
+_LIMIT_NEXT_EN = "Pay a smaller amount, wait until the limit starts anew, or raise your account's tier."
+_LIMIT_NEXT_ZH = "请减少金额,等待限额重新计算,或提升账户等级。"
+_FINAL_EN = "Look at the payment; make a new payment if the money should move again."
+_FINAL_ZH = "请查看该笔支付;如需再次付款,请发起新的支付。"
+
+
+def _limit(en: str, zh: str, retry: Retry = Retry.LATER) -> Explanation:
+    return Explanation(402, "AM21", retry, en, _LIMIT_NEXT_EN, zh, _LIMIT_NEXT_ZH)
+
+
+def _final(en: str, zh: str) -> Explanation:
+    return Explanation(409, "NARR", Retry.NEVER, en, _FINAL_EN, zh, _FINAL_ZH)
+
+
+def _full(en: str, zh: str) -> Explanation:
+    next_en, next_zh = "Try again later; the operator has been told.", "请稍后再试,运营方已收到通知。"
+    return Explanation(503, "NARR", Retry.LATER, en, next_en, zh, next_zh)
+
+
+EXPLANATIONS: Final[dict[Reason, Explanation]] = {
+    Reason.OK: Explanation(201, "", Retry.NO_NEED, "Done.", "Nothing to do.", "已完成。", "无需操作。"),
+    Reason.ID_CONFLICT: Explanation(
+        409, "DUPL", Retry.NEW_ID,
+        "This id was already used for an instruction with other content.",
+        "Use a new id for a new instruction; repeat an instruction unchanged under its old id.",
+        "该编号已用于另一条内容不同的指令。",
+        "新指令请使用新编号;重复同一指令请保持内容不变。",
+    ),
+    Reason.ID_FROM_FUTURE: Explanation(
+        422, "DT01", Retry.NEW_ID,
+        "The time in this id lies in the future.",
+        "Set the clock of the sending system and make a new UUIDv7.",
+        "该编号中的时间晚于当前时间。",
+        "请校准发送系统的时钟,并生成新的 UUIDv7。",
+    ),
+    Reason.ID_EXPIRED: Explanation(
+        422, "DT01", Retry.NEW_ID,
+        "This id is too old, and no instruction with it is on record.",
+        "Make a new UUIDv7; ids are accepted for 24 hours.",
+        "该编号已过期,且没有对应的指令记录。",
+        "请生成新的 UUIDv7;编号在 24 小时内有效。",
+    ),
+    Reason.CUSTOMER_UNKNOWN: Explanation(
+        404, "BE06", Retry.AFTER_CHANGE,
+        "There is no such customer.", "Check the customer's id.",
+        "没有该客户。", "请核对客户编号。",
+    ),
+    Reason.PAYER_UNKNOWN: Explanation(
+        404, "AC02", Retry.AFTER_CHANGE,
+        "The paying account does not exist.", "Check the account's id.",
+        "付款账户不存在。", "请核对账户编号。",
+    ),
+    Reason.PAYEE_UNKNOWN: Explanation(
+        404, "AC03", Retry.AFTER_CHANGE,
+        "The receiving account does not exist.", "Check the account's id with the payee.",
+        "收款账户不存在。", "请与收款方核对账户编号。",
+    ),
+    Reason.PAYMENT_UNKNOWN: Explanation(
+        404, "NOOR", Retry.AFTER_CHANGE,
+        "There is no such payment.", "Check the payment's id.",
+        "没有该笔支付。", "请核对支付编号。",
+    ),
+    Reason.TIER_UNKNOWN: Explanation(
+        422, "NARR", Retry.AFTER_CHANGE,
+        "The policy in force has no such customer tier.", "Use a tier that the policy names.",
+        "现行策略中没有该客户等级。", "请使用策略中列出的等级。",
+    ),
+    Reason.SAME_ACCOUNT: Explanation(
+        422, "NARR", Retry.AFTER_CHANGE,
+        "Payer and payee are the same account.", "Choose another payee.",
+        "付款账户与收款账户相同。", "请选择其他收款账户。",
+    ),
+    Reason.CURRENCY_MISMATCH: Explanation(
+        422, "AM03", Retry.AFTER_CHANGE,
+        "The currency is not the currency of both accounts.",
+        "Use accounts of the payment's currency.",
+        "币种与付款或收款账户的币种不一致。", "请使用与支付币种一致的账户。",
+    ),
+    Reason.PAYMENT_CLEARED: _final("The payment has already been cleared.", "该笔支付已完成清算。"),
+    Reason.PAYMENT_RELEASED: _final("The payment's hold has already been released.", "该笔支付的冻结资金已解冻。"),
+    Reason.PAYMENT_CANCELLED: _final("The payment has been cancelled.", "该笔支付已取消。"),
+    Reason.PAYMENT_EXPIRED: _final("The payment's hold has run out.", "该笔支付的冻结已到期。"),
+    Reason.PAYMENT_DECLINED: _final("The payment was declined.", "该笔支付已被拒绝。"),
+    Reason.AMOUNT_ABOVE_HOLD: Explanation(
+        422, "AM02", Retry.AFTER_CHANGE,
+        "The amount is more than what is still held.", "Use at most the amount that is still held.",
+        "金额超过仍被冻结的金额。", "金额不得超过剩余冻结金额。",
+    ),
+    Reason.TYPE_NOT_OFFERED: Explanation(
+        402, "AG01", Retry.AFTER_CHANGE,
+        "This type of payment is not offered for your account's tier and currency.",
+        "Raise your account's tier, or use another type of payment.",
+        "您的账户等级和币种不支持该支付类型。",
+        "请提升账户等级,或使用其他支付类型。",
+    ),
+    Reason.LIMIT_SINGLE: _limit(
+        "The amount is above the limit of a single payment.", "金额超过单笔支付限额。", Retry.AFTER_CHANGE
+    ),
+    Reason.LIMIT_DAY_AMOUNT: _limit("The payment exceeds the amount limit of the day.", "超过当日累计支付限额。"),
+    Reason.LIMIT_DAY_COUNT: _limit("The payment exceeds the number of payments of the day.", "超过当日支付笔数限制。"),
+    Reason.LIMIT_MONTH_AMOUNT: _limit("The payment exceeds the amount limit of the month.", "超过当月累计支付限额。"),
+    Reason.LIMIT_MONTH_COUNT: _limit("The payment exceeds the number of payments of the month.", "超过当月支付笔数限制。"),
+    Reason.LIMIT_YEAR_AMOUNT: _limit("The payment exceeds the amount limit of the year.", "超过当年累计支付限额。"),
+    Reason.LIMIT_YEAR_COUNT: _limit("The payment exceeds the number of payments of the year.", "超过当年支付笔数限制。"),
+    Reason.INSUFFICIENT_FUNDS: Explanation(
+        402, "AM04", Retry.AFTER_CHANGE,
+        "The available balance does not cover the amount and the fee.",
+        "Top up the account, or pay a smaller amount.",
+        "可用余额不足以支付金额及手续费。", "请充值,或减少支付金额。",
+    ),
+    Reason.BALANCE_TOO_LARGE: Explanation(
+        402, "AM02", Retry.AFTER_CHANGE,
+        "The receiving account cannot hold that much.", "Use another receiving account.",
+        "收款账户余额将超过上限。", "请使用其他收款账户。",
+    ),
+    Reason.TOO_MANY_HOLDS: Explanation(
+        402, "NARR", Retry.LATER,
+        "The account has too many open payments.", "Clear, release or cancel some of them first.",
+        "该账户的未完成支付过多。", "请先完成、解冻或取消部分支付。",
+    ),
+    Reason.CUSTOMERS_FULL: _full("No more customers can be opened.", "暂时无法新开客户。"),
+    Reason.ACCOUNTS_FULL: _full("No more accounts can be opened.", "暂时无法新开账户。"),
+    Reason.HOLDS_FULL: _full("No more payments can be held.", "暂时无法冻结更多支付。"),
+}
+
+#: Reasons with which nothing is recorded: the id stays free, or belongs to another instruction.
+WITHOUT_TRACE: Final = frozenset({Reason.ID_CONFLICT, Reason.ID_FROM_FUTURE, Reason.ID_EXPIRED})

@@ -1,0 +1,1 @@
+"""The durable record: row format, writer, reader, partitions, signed heads."""

@@ -1,0 +1,1 @@
+"""Technique without domain: kernels, ring, settings, database, embedded PostgreSQL, secrets, telemetry."""

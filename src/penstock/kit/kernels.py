@@ -1,0 +1,50 @@
+"""The decorator of every compiled kernel, and the cache that is safe to trust.
+
+numba's own cache notices a change in the kernel's file, but not in a callee of another file: the
+caller then returns the old result. So the cache lies in a folder named by the hash of *all* our
+sources that hold kernels, of numba's and numpy's version and of the CPU.
+
+Three modes, chosen by numba's own variables: compiled (default), ``NUMBA_BOUNDSCHECK=1`` and
+``NUMBA_DISABLE_JIT=1``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from llvmlite import binding as llvm
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _sources_hash() -> str:
+    """Hash every source file that defines or feeds a kernel."""
+    package = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {llvm.get_host_cpu_name()}".encode())
+    digest.update(f"{numba.config.BOUNDSCHECK}".encode())
+    for path in sorted(package.rglob("*.py")):
+        text = path.read_bytes()
+        if b"@kernel" in text or path.parent.name == "contracts":
+            digest.update(path.name.encode())
+            digest.update(text)
+    return digest.hexdigest()[:16]
+
+
+def _cache_folder() -> Path:
+    base = os.environ.get("PENSTOCK_KERNEL_CACHE") or Path.home() / ".cache" / "penstock" / "kernels"
+    return Path(base) / _sources_hash()
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    numba.config.CACHE_DIR = str(_cache_folder())
+
+
+def kernel(function: F) -> F:
+    """Compile ``function`` to run without the GIL; integers wrap, so callers check before adding."""
+    return cast("F", numba.njit(cache=True, nogil=True, fastmath=False)(function))

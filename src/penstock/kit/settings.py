@@ -1,0 +1,123 @@
+"""Every limit and choice of Penstock in one table: name, default, unit, bounds, sentence.
+
+``docs/settings.md`` is this table, and a test compares the two. Values come from the defaults, then
+``penstock.toml`` in ``PENSTOCK_HOME``, then environment variables (``PENSTOCK_`` + name in capitals).
+The values that production refuses are in ``refuse_in_production``, all of them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class BadSetting(ValueError):
+    """A setting is unknown or out of bounds; the message says which, and what is allowed."""
+
+
+def _setting(default: Any, unit: str, sentence: str, least: float | None = None, most: float | None = None) -> Any:
+    return field(default=default, metadata={"unit": unit, "sentence": sentence, "least": least, "most": most})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings in force. All sizes are caps that are enforced; reaching one is a documented answer."""
+
+    home: Path = _setting(Path("var"), "folder", "where data, secrets, heads and checkpoints lie")
+    profile: str = _setting("development", "development | production", "production refuses unsafe settings")
+    database_url: str = _setting("", "URL", "PostgreSQL of your own; empty = the embedded server")
+    lane: int = _setting(0, "number", "the lane that this process runs", 0, 32_000)
+    host: str = _setting("127.0.0.1", "address", "where the edge listens")
+    port: int = _setting(8443, "TCP port", "where the edge listens", 1, 65_535)
+    edges: int = _setting(1, "processes", "edge processes, on ports counted up from `port`", 1, 64)
+    tls_certificate: str = _setting("", "PEM file", "server certificate; empty = made for development")
+    tls_key: str = _setting("", "PEM file", "key of the server certificate")
+    log_level: str = _setting("info", "debug | info | warning | error", "least level that is logged")
+    policy_file: str = _setting("", "TOML file", "policy to publish at start; empty = the shipped defaults")
+
+    customers_max: int = _setting(2_000_000, "customers", "beyond: customers_full", 16, 2**31 - 1)
+    accounts_max: int = _setting(2_000_000, "accounts", "beyond: accounts_full", 64, 2**31 - 1)
+    holds_max: int = _setting(1_000_000, "holds", "open holds of the lane; beyond: holds_full", 16, 2**26)
+    holds_per_account: int = _setting(10_000, "holds", "open holds of one payer; beyond: too_many_holds", 1, 2**26)
+    partition_rows: int = _setting(8_000_000, "rows", "journal rows per partition", 1_000, 2**27)
+    batch_rows: int = _setting(8_192, "commands", "most commands in one commit", 1, 65_536)
+    expiries_per_batch: int = _setting(1_000, "rows", "most expiries in one commit; the rest follow in the next", 1, 65_536)
+    ring_slots: int = _setting(65_536, "commands", "waiting at one edge; beyond: 429", 64, 2**20)
+    payload_bytes: int = _setting(1_024, "bytes", "longest side record (reference and metadata) of a command", 256, 65_536)
+    commit_retry_s: float = _setting(10.0, "seconds", "how long a lost database is retried before the lane gives up", 0, 600)
+    clock_jump_s: float = _setting(300.0, "seconds", "a clock that jumps further stops the lane", 1, 86_400)
+    id_age_s: int = _setting(86_400, "seconds", "oldest id that may start a command", 60, 30 * 86_400)
+    id_ahead_s: float = _setting(5.0, "seconds", "how far an id's time may lie ahead", 0, 300)
+    old_ids_per_second: int = _setting(200, "commands/s", "ids looked up in closed partitions, per edge; beyond: 429", 1, 100_000)
+    checkpoint_interval_s: float = _setting(60.0, "seconds", "pause between checkpoints", 0.05, 86_400)
+    checkpoints_kept: int = _setting(2, "checkpoints", "older ones are deleted", 1, 100)
+    checkpoint_step_bytes: int = _setting(8 << 20, "bytes", "copied between two batches while a checkpoint runs", 4096, 1 << 30)
+    head_interval_s: float = _setting(1.0, "seconds", "pause between signed heads", 0.1, 3600)
+    partitions_ahead: int = _setting(2, "partitions", "attached before they are needed", 1, 64)
+
+    body_bytes: int = _setting(4 << 20, "bytes", "largest request body; beyond: 413", 1_024, 1 << 28)
+    batch_commands: int = _setting(5_000, "commands", "most in one batch request; beyond: 413", 1, 100_000)
+    page_entries: int = _setting(200, "entries", "largest page of a history", 1, 10_000)
+    requests_per_second: float = _setting(10_000.0, "requests/s", "of one API client at one edge; beyond: 429", 1, 1e9)
+    reply_timeout_s: float = _setting(10.0, "seconds", "an edge waits so long for the lane; beyond: 503, retry with the same id", 0.1, 600)
+    key_refresh_s: float = _setting(1.0, "seconds", "a revoked key works at most so long", 0.1, 60)
+
+
+def describe() -> list[tuple[str, str, str, str]]:
+    """The table: name, default, unit, sentence."""
+    return [(f.name, str(f.default), f.metadata["unit"], f.metadata["sentence"]) for f in fields(Settings)]
+
+
+def load_settings(environment: Mapping[str, str], **overrides: Any) -> Settings:
+    """Read the settings of an environment.
+
+    :raises BadSetting: for an unknown name or a value out of bounds.
+    """
+    values: dict[str, Any] = {}
+    named = {f"PENSTOCK_{f.name.upper()}": f.name for f in fields(Settings)}
+    home = Path(overrides.get("home") or environment.get("PENSTOCK_HOME") or "var").resolve()
+    file = home / "penstock.toml"
+    if file.exists():
+        values.update(tomllib.loads(file.read_text("utf-8")))
+    values.update({named[key]: value for key, value in environment.items() if key in named})
+    values.update(overrides)
+    values["home"] = home
+    settings = Settings(**{name: _convert(name, value) for name, value in values.items()})
+    refuse_in_production(settings)
+    return settings
+
+
+def _convert(name: str, value: Any) -> Any:
+    known = {f.name: f for f in fields(Settings)}
+    if name not in known:
+        raise BadSetting(f"there is no setting {name!r}; see docs/settings.md")
+    setting = known[name]
+    kind = type(setting.default)
+    try:
+        converted = kind(value)
+    except (TypeError, ValueError) as error:
+        raise BadSetting(f"{name}: {value!r} is not a {kind.__name__}") from error
+    least, most = setting.metadata["least"], setting.metadata["most"]
+    if least is not None and not least <= converted <= most:
+        raise BadSetting(f"{name}: {value} is outside {least} to {most} {setting.metadata['unit']}")
+    choices = setting.metadata["unit"].split(" | ")
+    if len(choices) > 1 and converted not in choices:
+        raise BadSetting(f"{name}: {value!r} is not one of {', '.join(choices)}")
+    return converted
+
+
+def refuse_in_production(settings: Settings) -> None:
+    """Refuse what is fit for development only.
+
+    The database's own settings (fsync, synchronous_commit, full_page_writes) are checked by
+    ``kit.db.refuse_unsafe_database`` when the lane connects.
+    """
+    if settings.profile != "production":
+        return
+    if not settings.database_url:
+        raise BadSetting("production needs PENSTOCK_DATABASE_URL: the embedded PostgreSQL is for development")
+    if not (settings.tls_certificate and settings.tls_key):
+        raise BadSetting("production needs tls_certificate and tls_key: the development certificate is refused")
