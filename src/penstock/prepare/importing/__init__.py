@@ -1,0 +1,1 @@
+"""Import of payment files: read, map, and send through the public API."""
