@@ -9,6 +9,7 @@ neither count nor guess ids, and a mistyped one is noticed. A valid id gives no 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
@@ -20,6 +21,11 @@ from penstock.kit import speck
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 _VALUES: Final = {c: i for i, c in enumerate(_ALPHABET)}
 _CHARACTERS: Final = 13
+_SHIFTS: Final = np.arange(60, -1, -5, dtype=np.uint64)
+_LETTERS: Final = np.frombuffer(_ALPHABET.encode(), dtype=np.uint8)
+#: Value of each byte as a base32 digit; 255 = not one.
+_DIGITS: Final = np.full(256, 255, dtype=np.uint8)
+_DIGITS[_LETTERS] = np.arange(32, dtype=np.uint8)
 MAX_INDEX: Final = 2**48 - 1
 
 
@@ -29,6 +35,7 @@ class Kind(Enum):
     ACCOUNT = ("acc", 0xACC0)
     CUSTOMER = ("cus", 0xC057)
     PAYMENT = ("pay", 0x9A75)
+    CURSOR = ("cur", 0xC045)
 
     @property
     def prefix(self) -> str:
@@ -51,17 +58,20 @@ class PublicIds:
     def __init__(self, key: bytes) -> None:
         self._keys = speck.expand_key(key)
 
-    def encode(self, kind: Kind, index: int) -> str:
-        """Write ``index`` (0 < index < 2**48) as a public id of ``kind``."""
+    def encode(self, kind: Kind, index: int, bound_to: int = 0) -> str:
+        """Write ``index`` (0 < index < 2**48) as a public id of ``kind``.
+
+        ``bound_to``: an index without which the id cannot be read, as a history's cursor is bound to its account.
+        """
         assert 0 < index <= MAX_INDEX
-        block = np.array([index << 16 | kind.check], dtype=np.uint64)
+        block = np.array([index << 16 | _bind(kind, bound_to)], dtype=np.uint64)
         speck.encrypt(self._keys, block, block)
         number = int(block[0])
         text = "".join(_ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))
         return f"{kind.prefix}_{text}"
 
-    def decode(self, kind: Kind, text: str) -> int:
-        """Read the index of a public id.
+    def decode(self, kind: Kind, text: str, bound_to: int = 0) -> int:
+        """Read the index of a public id, made with the same ``bound_to``.
 
         :raises BadPublicId: when the text is no id, an id of another kind, or mistyped.
         """
@@ -69,13 +79,50 @@ class PublicIds:
         block = np.array([number], dtype=np.uint64)
         speck.decrypt(self._keys, block, block)
         plain = int(block[0])
-        if plain & 0xFFFF != kind.check or plain >> 16 == 0:
+        if plain & 0xFFFF != _bind(kind, bound_to) or plain >> 16 == 0:
             raise BadPublicId(f"{text!r} is not an id that this installation gave out; check it for typing errors")
         return plain >> 16
 
     def encode_many(self, kind: Kind, indices: NDArray[np.int64]) -> list[str]:
-        """Write many ids at once."""
-        return [self.encode(kind, int(index)) for index in indices]
+        """Write many ids at once, each index in 0 < index < 2**48."""
+        count = len(indices)
+        assert count == 0 or (indices.min() > 0 and indices.max() <= MAX_INDEX)
+        blocks = indices.astype(np.uint64) << np.uint64(16) | np.uint64(kind.check)
+        speck.encrypt(self._keys, blocks, blocks)
+        width = len(kind.prefix) + 1 + _CHARACTERS
+        letters = np.empty((count, width), dtype=np.uint8)
+        letters[:, :-_CHARACTERS] = np.frombuffer(f"{kind.prefix}_".encode(), dtype=np.uint8)
+        letters[:, -_CHARACTERS:] = _LETTERS[(blocks[:, None] >> _SHIFTS & np.uint64(31)).astype(np.intp)]
+        text = letters.tobytes().decode("ascii")
+        return [text[start : start + width] for start in range(0, width * count, width)]
+
+    def decode_many(self, kind: Kind, texts: Sequence[str]) -> NDArray[np.int64]:
+        """Read many ids at once.
+
+        :returns: the indices, 0 where the text is no id of the kind; ``decode`` tells what is wrong with it.
+        """
+        numbers, good = _numbers(kind, texts)
+        speck.decrypt(self._keys, numbers, numbers)
+        good &= numbers & np.uint64(0xFFFF) == np.uint64(kind.check)
+        return np.where(good, numbers >> np.uint64(16), np.uint64(0)).astype(np.int64)
+
+
+def _numbers(kind: Kind, texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The base32 numbers of many ids, and which of them are well formed."""
+    width = len(kind.prefix) + 1 + _CHARACTERS
+    good = np.array([len(text) == width and text.isascii() for text in texts], dtype=np.bool_)
+    blank = "0" * width
+    joined = "".join(text if fits else blank for text, fits in zip(texts, good.tolist(), strict=True))
+    letters = np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(len(texts), width)
+    good &= (letters[:, :-_CHARACTERS] == np.frombuffer(f"{kind.prefix}_".encode(), dtype=np.uint8)).all(axis=1)
+    digits = _DIGITS[letters[:, -_CHARACTERS:]]
+    good &= (digits != 255).all(axis=1) & (digits[:, 0] < 16)  # 13 digits have 65 bits; the first bit must be 0
+    return (digits.astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64), good
+
+
+def _bind(kind: Kind, bound_to: int) -> int:
+    """The check bits of a kind, mixed with the index that the id is bound to (0 = none)."""
+    return kind.check ^ (bound_to * 0x9E3779B97F4A7C15 >> 40 & 0xFFFF)
 
 
 def _number(kind: Kind, text: str) -> int:

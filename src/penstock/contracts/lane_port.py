@@ -1,0 +1,216 @@
+"""The lane as the edge's routes see it, and the layouts of its answers to queries.
+
+An answer's payload is an array of little-endian int64; the tuples here name its places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.contracts.commands import COMMAND, REPLY, PaymentType, Query
+from penstock.contracts.money import CURRENCIES
+
+#: Upper bounds in ms of the lane's histogram of commit times; the last bucket has none.
+COMMIT_BOUNDS_MS: Final = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987)
+
+
+class Reply(NamedTuple):
+    """One ``REPLY`` record, in its order."""
+
+    token: int
+    seq: int
+    as_of_seq: int
+    time_us: int
+    ref_seq: int
+    payer_account: int
+    payee_account: int
+    amount_minor: int
+    held_minor: int
+    moved_minor: int
+    fee_minor: int
+    expires_us: int
+    customer: int
+    payload_bytes: int
+    kind: int
+    status: int
+    state: int
+    reason: int
+    payment_type: int
+    currency: int
+    unused: int
+
+
+assert Reply._fields == REPLY.names
+
+
+class Lane(Protocol):
+    """What routes ask of the lane; every call may raise ``Problem`` 429 (full) or 503 (away, unknown outcome)."""
+
+    async def ask(self, command: bytes, payload: bytes = b"") -> tuple[Reply, bytes]:
+        """Send one ``COMMAND`` record (its token is set here) and wait for its reply and the reply's payload."""
+        ...
+
+    async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:
+        """Send ``COMMAND`` records and wait for all ``REPLY`` records, in the order of the commands."""
+        ...
+
+
+def query(kind: Query, client: int, ref_seq: int, *, operates: bool = False) -> bytes:
+    """The ``COMMAND`` record of a query for what belongs to ``client``, or, for who operates, to anybody."""
+    record = np.zeros(1, dtype=COMMAND)
+    record["kind"], record["client"], record["ref_seq"], record["flags"] = kind, client, ref_seq, int(operates)
+    return record.tobytes()
+
+
+class AccountAnswer(NamedTuple):
+    """The answer to ``Query.ACCOUNT``."""
+
+    available_minor: int
+    held_minor: int
+    last_seq: int
+    customer: int
+    purse: int
+    currency_slot: int
+    kind: int
+    opened_seq: int
+    open_holds: int
+
+
+class PaymentAnswer(NamedTuple):
+    """The answer to ``Query.PAYMENT``; without an open hold only ``last_seq`` (0 = not in memory) is meant."""
+
+    open: int
+    last_seq: int
+    state: int
+    cleared_minor: int
+    released_minor: int
+    fee_taken_minor: int
+    remaining_minor: int
+    expires_us: int
+
+
+class Used(NamedTuple):
+    """What a purse has used of one payment type's limits, in the windows of now."""
+
+    day_amount: int
+    day_count: int
+    month_amount: int
+    month_count: int
+    year_amount: int
+    year_count: int
+
+
+class PurseAnswer(NamedTuple):
+    """One purse: the counters of all a customer's accounts in one currency, by payment type."""
+
+    currency_slot: int
+    day: int
+    used: dict[PaymentType, Used]
+
+
+class CustomerAnswer(NamedTuple):
+    """The answer to ``Query.CUSTOMER``."""
+
+    tier: int
+    client: int
+    opened_seq: int
+    accounts: int
+    purses: tuple[PurseAnswer, ...]
+
+
+class Totals(NamedTuple):
+    """What the lane has counted of one currency since its first row, in minor units."""
+
+    held: int
+    cleared: int
+    deposited: int
+    withdrawn: int
+    fees: int
+
+
+class Counters(NamedTuple):
+    """The head of the answer to ``Query.STATUS``."""
+
+    lane: int
+    epoch: int
+    last_seq: int
+    time_us: int
+    accounts: int
+    customers: int
+    purses: int
+    open_holds: int
+    batches: int
+    commands: int
+    rows: int
+    replays: int
+    refused: int
+    ring_depth_last: int
+    batch_rows_last: int
+    commit_us_last: int
+    checkpoint_seq: int
+    checkpoint_time_us: int
+    start_time_us: int
+    policy_version: int
+    ids_in_memory: int
+    evicted: int
+
+
+class StatusAnswer(NamedTuple):
+    """The answer to ``Query.STATUS``."""
+
+    counters: Counters
+    commit_times: tuple[int, ...]
+    totals: dict[str, Totals]
+    reasons: dict[int, int]
+    policy_seq: int
+
+
+def _numbers(payload: bytes) -> list[int]:
+    numbers: list[int] = np.frombuffer(payload, dtype="<i8").tolist()
+    return numbers
+
+
+def account_answer(payload: bytes) -> AccountAnswer:
+    """Read the answer to ``Query.ACCOUNT``."""
+    return AccountAnswer._make(_numbers(payload)[: len(AccountAnswer._fields)])
+
+
+def payment_answer(payload: bytes) -> PaymentAnswer:
+    """Read the answer to ``Query.PAYMENT``."""
+    return PaymentAnswer._make(_numbers(payload)[: len(PaymentAnswer._fields)])
+
+
+def customer_answer(payload: bytes) -> CustomerAnswer:
+    """Read the answer to ``Query.CUSTOMER``."""
+    numbers = _numbers(payload)
+    tier, client, opened_seq, accounts, count = numbers[:5]
+    width = 2 + len(PaymentType) * len(Used._fields)
+    purses = tuple(_purse(numbers[start : start + width]) for start in range(5, 5 + count * width, width))
+    return CustomerAnswer(tier, client, opened_seq, accounts, purses)
+
+
+def _purse(numbers: list[int]) -> PurseAnswer:
+    step = len(Used._fields)
+    used = {kind: Used._make(numbers[2 + kind * step : 2 + (kind + 1) * step]) for kind in PaymentType}
+    return PurseAnswer(numbers[0], numbers[1], used)
+
+
+def status_answer(payload: bytes) -> StatusAnswer:
+    """Read the answer to ``Query.STATUS``."""
+    numbers = _numbers(payload)
+    place = len(Counters._fields)
+    times_end = place + len(COMMIT_BOUNDS_MS) + 1
+    step = len(Totals._fields)
+    totals = {
+        currency.code: Totals._make(numbers[times_end + currency.slot * step : times_end + (currency.slot + 1) * step])
+        for currency in CURRENCIES
+    }
+    pairs = numbers[times_end + len(CURRENCIES) * step : -1]
+    reasons = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    return StatusAnswer(
+        Counters._make(numbers[:place]), tuple(numbers[place:times_end]), totals, reasons, numbers[-1]
+    )

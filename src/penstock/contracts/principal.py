@@ -1,0 +1,42 @@
+"""Who calls: the API client that a key speaks for, and what the key may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from penstock.kit.http.problem import Problem
+
+
+class Scope(StrEnum):
+    """What a key may do."""
+
+    CUSTOMERS_WRITE = "customers:write"
+    LEDGER_WRITE = "ledger:write"
+    PAYMENTS_WRITE = "payments:write"
+    READ = "read"
+    OPERATE = "operate"  # reads everything, the system's accounts and status included
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The caller of one request."""
+
+    key_id: str
+    client: int
+    scopes: frozenset[str]
+
+    @property
+    def operates(self) -> bool:
+        """Whether the caller may see what belongs to other clients."""
+        return Scope.OPERATE in self.scopes
+
+    def require(self, *scopes: Scope) -> None:
+        """Let the caller pass when it has one of the scopes.
+
+        :raises Problem: 403, naming the scope that is missing.
+        """
+        if not any(scope in self.scopes for scope in scopes):
+            wanted = " or ".join(scopes)
+            detail = f"This key lacks the scope {wanted}. Use a key that has it; `penstock key create` makes one."
+            raise Problem(403, "scope_missing", "This key may not do that", detail)

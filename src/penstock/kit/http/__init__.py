@@ -1,0 +1,1 @@
+"""HTTP technique without domain: problems, request bodies, token buckets, answers."""

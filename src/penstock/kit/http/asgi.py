@@ -1,0 +1,99 @@
+"""The plain ASGI side: a request's header and body, an answer as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, NamedTuple
+
+from penstock.kit.http.problem import Problem
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Any]]
+Send = Callable[[Any], Awaitable[None]]
+Header = tuple[bytes, bytes]
+
+
+class Answer(NamedTuple):
+    """What goes back: status, body, media type and further headers."""
+
+    status: int
+    body: bytes
+    media_type: str = "application/json"
+    headers: tuple[Header, ...] = ()
+
+
+class Gone(Exception):
+    """The client closed the connection before its request was complete; nobody waits for an answer."""
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of that (lower-case) name."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return bytes(value)
+    return None
+
+
+def answer_problem(problem: Problem) -> Answer:
+    """The answer that says what was wrong."""
+    headers = tuple((key.lower().encode(), value.encode()) for key, value in problem.headers.items())
+    return Answer(problem.status, problem.body(), "application/problem+json", headers)
+
+
+async def read_body(scope: Scope, receive: Receive, most_bytes: int, timeout_s: float) -> bytes:
+    """Read a whole body.
+
+    :raises Problem: 413 above ``most_bytes``, 408 when it takes longer than ``timeout_s``.
+    :raises Gone: when the client leaves.
+    """
+    declared = header(scope, b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > most_bytes:
+        raise _too_large(most_bytes)
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await _collect(receive, most_bytes)
+    except TimeoutError:
+        detail = f"It did not arrive within {timeout_s:g} seconds. Nothing was done; send it again."
+        raise Problem(408, "too_slow", "The body came too slowly", detail, headers={"Connection": "close"}) from None
+
+
+async def _collect(receive: Receive, most_bytes: int) -> bytes:
+    message = await receive()
+    if message["type"] == "http.request" and not message.get("more_body"):
+        return _checked(message.get("body", b""), most_bytes)
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] == "http.disconnect":
+            raise Gone
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > most_bytes:
+            raise _too_large(most_bytes)
+        if not message.get("more_body"):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _checked(body: bytes, most_bytes: int) -> bytes:
+    if len(body) > most_bytes:
+        raise _too_large(most_bytes)
+    return body
+
+
+def _too_large(most_bytes: int) -> Problem:
+    detail = f"The largest body is {most_bytes} bytes. Nothing was done; send several smaller requests."
+    return Problem(413, "body_too_large", "The body is too large", detail, headers={"Connection": "close"})
+
+
+async def send_answer(send: Send, answer: Answer, further: Iterable[Header] = ()) -> None:
+    """Send an answer with its length, its own headers and ``further`` ones."""
+    headers = [
+        (b"content-type", answer.media_type.encode()),
+        (b"content-length", str(len(answer.body)).encode()),
+        *answer.headers,
+        *further,
+    ]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
