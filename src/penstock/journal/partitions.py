@@ -1,0 +1,125 @@
+"""The partitions of the journal: attached ahead, indexed when closed. All their SQL is here.
+
+Run by the keeper as ``penstock_keeper``, who owns the tables. A partition is made apart and then
+attached, because CREATE … PARTITION OF would stall the lane: ATTACH takes a lock that lets rows in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, LiteralString, NamedTuple
+
+import psycopg
+from psycopg import Connection, sql
+
+_PARENTS: Final = ("journal", "journal_side")
+
+# No CHECK constraint: the table is empty when it is attached, and a constraint would be evaluated for
+# each row afterwards. Inserts alone start no autovacuum: a closed partition is frozen once, below.
+_MAKE: Final = """
+    CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)
+        WITH (autovacuum_vacuum_insert_threshold = -1)
+"""
+_KEY: Final = "ALTER TABLE {child} ADD PRIMARY KEY (lane, seq)"
+_ATTACH: Final = """
+    ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES FROM ({lane}, {first}) TO ({lane}, {end})
+"""
+_RECORD: Final = "INSERT INTO journal_partition (lane, first_seq, end_seq) VALUES (%s, %s, %s)"
+_ENDS: Final = "SELECT end_seq FROM journal_partition WHERE lane = %s ORDER BY end_seq"
+_CLOSED: Final = """
+    SELECT first_seq, end_seq FROM journal_partition
+    WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
+"""
+_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (client, command_id)"
+_INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (ref_seq) WHERE ref_seq > 0"
+_FREEZE: Final = "VACUUM (FREEZE, ANALYZE) {child}"
+_MARK: Final = """
+    UPDATE journal_partition SET
+        first_time_us = (SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(first)s),
+        last_time_us = (SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(end)s - 1),
+        indexed = true
+    WHERE lane = %(lane)s AND first_seq = %(first)s
+"""
+
+
+class Partition(NamedTuple):
+    """The rows ``first_seq`` up to, but not including, ``end_seq`` of a lane."""
+
+    lane: int
+    first_seq: int
+    end_seq: int
+
+
+class DuplicateIds(RuntimeError):
+    """A closed partition holds one command id twice: the journal is not what the lane wrote."""
+
+
+def ensure_ahead(
+    connection: Connection[Any], lane: int, last_seq: int, partition_rows: int, ahead: int
+) -> list[Partition]:
+    """Attach partitions until ``ahead`` of them lie wholly beyond the one that takes the next row.
+
+    :param connection: as penstock_keeper, with a lock time-out, not inside a transaction.
+    :param last_seq: the last committed row of the lane, 0 = none.
+    :param partition_rows: rows of each new partition; those already made keep theirs.
+    :return: the partitions that were made, none when there was nothing to do.
+    :raises psycopg.errors.LockNotAvailable: when a lock was not free in time; try again later.
+    """
+    ends = [row[0] for row in connection.execute(_ENDS, [lane]).fetchall()]
+    connection.commit()
+    missing = ahead + 1 - sum(end > last_seq + 1 for end in ends)
+    first = ends[-1] if ends else 1
+    made = []
+    for number in range(missing):
+        partition = Partition(lane, first + number * partition_rows, first + (number + 1) * partition_rows)
+        with connection.transaction():
+            _make(connection, partition)
+        made.append(partition)
+    return made
+
+
+def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> list[Partition]:
+    """Index, freeze and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
+
+    :param connection: as penstock_keeper, in autocommit mode (VACUUM), without statement time-out.
+    :param last_seq: the last committed row of the lane.
+    :return: the partitions that were closed.
+    :raises DuplicateIds: when a command id appears twice; the partition stays unmarked.
+    """
+    closed = [Partition(lane, first, end) for first, end in connection.execute(_CLOSED, [lane, last_seq]).fetchall()]
+    for partition in closed:
+        _index(connection, partition)
+        for parent in _PARENTS:
+            connection.execute(_fill(_FREEZE, child=_name(parent, partition)))
+        connection.execute(_MARK, {"lane": lane, "first": partition.first_seq, "end": partition.end_seq})
+    return closed
+
+
+def _make(connection: Connection[Any], partition: Partition) -> None:
+    lane, first, end = partition
+    for parent in _PARENTS:
+        child = _name(parent, partition)
+        connection.execute(_fill(_MAKE, child=child, parent=parent))
+        connection.execute(_fill(_KEY, child=child))
+        connection.execute(_fill(_ATTACH, child=child, parent=parent, lane=lane, first=first, end=end))
+    connection.execute(_RECORD, partition)
+
+
+def _index(connection: Connection[Any], partition: Partition) -> None:
+    child = _name("journal", partition)
+    try:
+        connection.execute(_fill(_INDEX_ID, child=child, index=f"{child}_id"))
+    except psycopg.errors.UniqueViolation as error:
+        raise DuplicateIds(
+            f"{child} holds a command id twice ({error.diag.message_detail}); stop the lane and run `penstock verify`"
+        ) from error
+    connection.execute(_fill(_INDEX_REF, child=child, index=f"{child}_ref"))
+
+
+def _name(parent: str, partition: Partition) -> str:
+    return f"{parent}_{partition.lane}_{partition.first_seq}"
+
+
+def _fill(template: LiteralString, **parts: str | int) -> sql.Composed:
+    """Fill a statement: texts are names, numbers are values."""
+    filled = {key: sql.Identifier(part) if isinstance(part, str) else sql.Literal(part) for key, part in parts.items()}
+    return sql.SQL(template).format(**filled)

@@ -1,0 +1,66 @@
+"""Connections to PostgreSQL with psycopg 3, and the refusal of a server that may forget."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import psycopg
+from psycopg import Connection
+from psycopg.conninfo import make_conninfo
+
+#: Settings of the server without which an acknowledged payment can be lost.
+_NEEDED_ON: Final = ("fsync", "synchronous_commit", "full_page_writes")
+
+
+class UnsafeDatabase(RuntimeError):
+    """The database may lose what it has confirmed; the message names the settings and the fix."""
+
+
+def connect(
+    dsn: str,
+    *,
+    name: str,
+    autocommit: bool = False,
+    statement_timeout_ms: int = 30_000,
+    lock_timeout_ms: int = 5_000,
+) -> Connection[tuple[Any, ...]]:
+    """Connect with search path ``penstock``, UTC and time-outs.
+
+    :param name: application name, shown in ``pg_stat_activity``.
+    :param statement_timeout_ms: longest statement, ms; 0 = no limit (index building).
+    :param lock_timeout_ms: longest wait for a lock, ms.
+    :raises psycopg.OperationalError: when the server cannot be reached.
+    """
+    options = (
+        f"-c search_path=penstock -c timezone=UTC -c statement_timeout={statement_timeout_ms} "
+        f"-c lock_timeout={lock_timeout_ms} -c idle_in_transaction_session_timeout=60000"
+    )
+    full = make_conninfo(
+        dsn,
+        application_name=name,
+        options=options,
+        connect_timeout=10,
+        keepalives_idle=10,
+        keepalives_interval=5,
+        keepalives_count=3,
+        tcp_user_timeout=20_000,
+    )
+    return psycopg.connect(full, autocommit=autocommit)
+
+
+def refuse_unsafe_database(connection: Connection[Any]) -> None:
+    """Refuse a server that confirms a commit before it is safe on disk.
+
+    ``synchronous_commit`` may also be ``remote_write``, ``remote_apply`` or ``local``: all of them
+    wait for the local disk.
+
+    :raises UnsafeDatabase: when fsync, synchronous_commit or full_page_writes is off.
+    """
+    rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(_NEEDED_ON)])
+    off = sorted(name for name, setting in rows.fetchall() if setting == "off")
+    if off:
+        changes = " ".join(f"ALTER SYSTEM SET {name} = on;" for name in off)
+        raise UnsafeDatabase(
+            f"this PostgreSQL runs with {', '.join(off)} off and may forget payments that it has confirmed; "
+            f"run: {changes} SELECT pg_reload_conf(); and check that no role or database sets it otherwise"
+        )

