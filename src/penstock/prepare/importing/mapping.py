@@ -176,4 +176,4 @@ def _check_funding(funding: Money) -> None:
     if funding.mode is Funding.FIXED and not 0 < funding.amount_minor <= MAX_AMOUNT_MINOR:
         raise BadMapping(f"funding.amount_minor: mode 'fixed' needs an amount of 1 to {MAX_AMOUNT_MINOR} minor units")
     if funding.mode is not Funding.FIXED and funding.amount_minor:
-        raise BadMapping(f"funding.amount_minor: mode {funding.mode.value!r} takes no amount; use mode = \"fixed\"")
+        raise BadMapping(f'funding.amount_minor: mode {funding.mode.value!r} takes no amount; use mode = "fixed"')

@@ -154,7 +154,7 @@ def _metadata(mapping: Mapping) -> pl.Expr:
     fields = {"row": _row_text(), **{name: _text(column) for name, column in mapping.metadata.items()}}
     if mapping.time:
         fields["time"] = _text(mapping.time.column)
-    return pl.struct(**fields)
+    return pl.struct([text.alias(name) for name, text in fields.items()])
 
 
 def _row_text() -> pl.Expr:
