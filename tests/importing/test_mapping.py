@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from penstock.contracts.ids import is_uuid7
-from penstock.prepare.importing.derived import identify
+from penstock.prepare.importing.log import ImportLog, identify
 from penstock.prepare.importing.mapping import BadMapping, Mapping, load_mapping
 from penstock.prepare.importing.problems import EXPLANATIONS, Problem
 from penstock.prepare.importing.reading import BadFile, check_rows, normalise, scan
@@ -180,20 +180,44 @@ def test_a_missing_file_and_a_strange_ending_are_said(tmp_path: Path) -> None:
         scan(odd)
 
 
-def test_ids_are_derived_again_and_differ_by_file_mapping_and_purpose(tmp_path: Path) -> None:
-    path, now_ms = csv(tmp_path, "a,b,1"), 1_750_000_000_000
-    first, again = (identify(path, mapping(), tmp_path) for _ in range(2))
-    other = identify(path, mapping('[type]\nconstant = "bill"\n'), tmp_path)
-    assert first.generations_ms(now_ms) == [now_ms]
-    assert again.generations_ms(now_ms + 5) == [now_ms]  # remembered
+def test_too_much_text_is_found_before_anything_is_sent(tmp_path: Path) -> None:
+    chosen = mapping('[reference]\ncolumn = "x"\n[metadata]\nnote = "y"\n')
+    path = csv(tmp_path, f"a,b,1,{'r' * 141},", f"a,b,1,,{'n' * 1000}", "a,b,1,r,n", header="from,to,sum,x,y")
+    assert [r["problem"] for r in shaped(path, chosen)] == [Problem.TEXT_TOO_LONG, Problem.TEXT_TOO_LONG, None]
+
+
+def test_an_import_is_another_one_by_file_mapping_receiver_or_limit(tmp_path: Path) -> None:
+    path, url = csv(tmp_path, "a,b,1"), "https://localhost:1"
+    same = [identify(path, mapping(), url, None) for _ in range(2)]
+    others = [
+        identify(path, mapping('[type]\nconstant = "bill"\n'), url, None),
+        identify(path, mapping(), "https://localhost:2", None),
+        identify(path, mapping(), url, 1),
+        identify(csv(tmp_path, "a,b,2"), mapping(), url, None),
+    ]
+    assert same[0] == same[1]
+    assert len({same[0], *others}) == 5
+
+
+def test_ids_are_uuid7_derived_again_from_time_and_purpose(tmp_path: Path) -> None:
+    now_ms = 1_750_000_000_000
+    first, again = ImportLog(tmp_path, "one"), ImportLog(tmp_path, "one")
     assert first.derive(now_ms, "payment 1") == again.derive(now_ms, "payment 1")
-    ids = {first.derive(now_ms, "payment 1"), first.derive(now_ms, "payment 2"), other.derive(now_ms, "payment 1")}
-    assert len(ids) == 3
-    assert all(is_uuid7(i) and i.int >> 80 == now_ms for i in ids)
+    ids = {log.derive(ms, p) for log in (first, ImportLog(tmp_path, "two")) for ms in (now_ms, now_ms + 1) for p in "ab"}
+    assert len(ids) == 8
+    assert all(is_uuid7(i) for i in ids)
+    assert first.derive(now_ms, "payment 1").int >> 80 == now_ms
 
 
-def test_a_new_generation_of_ids_is_remembered_before_it_is_used(tmp_path: Path) -> None:
-    job = identify(csv(tmp_path, "a,b,1"), mapping(), tmp_path)
-    job.generations_ms(1_000)
-    assert job.start_generation(2_000) == [1_000, 2_000]
-    assert identify(tmp_path / "payments.csv", mapping(), tmp_path).generations_ms(3_000) == [1_000, 2_000]
+def test_the_log_remembers_and_a_torn_line_is_cut_off(tmp_path: Path) -> None:
+    log = ImportLog(tmp_path, "one")
+    log.send("payments 0", 1_000)
+    log.finish("payments 0", [["CNY", "cleared", "ok", 1, 5]])
+    log.send("payments 1", 2_000)
+    with log.path.open("ab") as file:
+        file.write(b'{"batch":"payments 1","res')
+    again = ImportLog(tmp_path, "one")
+    assert (again.sent_ms("payments 1"), again.result("payments 1")) == ([2_000], None)
+    assert again.result("payments 0") == [["CNY", "cleared", "ok", 1, 5]]
+    again.finish("payments 1", [])
+    assert ImportLog(tmp_path, "one").result("payments 1") == []

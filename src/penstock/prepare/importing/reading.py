@@ -20,6 +20,9 @@ _NUMBERS: Final = (pl.Decimal, pl.String)
 _TIMES: Final = (pl.Datetime, pl.Date, pl.String)
 #: Binary noise of a float amount (13.74 x 100 = 1374.0000000000002) vanishes when rounded to so many digits.
 _NOISE_DIGITS: Final = 6
+#: What the API takes by default: JSON bytes of reference and metadata, and characters of a reference.
+_TEXT_BYTES: Final = 1_024
+_REFERENCE_CHARACTERS: Final = 140
 
 
 class BadFile(ValueError):
@@ -157,6 +160,19 @@ def _metadata(mapping: Mapping) -> pl.Expr:
     return pl.struct([text.alias(name) for name, text in fields.items()])
 
 
+def _text_bytes(mapping: Mapping) -> pl.Expr:
+    """The most that reference and metadata can take as JSON; a reference above 140 characters counts as too much."""
+    columns = {**mapping.metadata, **({"time": mapping.time.column} if mapping.time else {})}
+    total = pl.lit(len('{"metadata":{"row":""},"reference":""}') + 20 + sum(len(name.encode()) + 6 for name in columns))
+    for column in columns.values():
+        total = total + _text(column).str.len_bytes().fill_null(0)
+    if mapping.reference:
+        reference = _text(mapping.reference.column)
+        too_long = reference.str.len_chars().fill_null(0) > _REFERENCE_CHARACTERS
+        total = total + reference.str.len_bytes().fill_null(0) + pl.when(too_long).then(_TEXT_BYTES).otherwise(0)
+    return total
+
+
 def _row_text() -> pl.Expr:
     return pl.col("__row").cast(pl.String)
 
@@ -178,6 +194,7 @@ def _problem(mapping: Mapping, scaled: pl.Expr, currency: pl.Expr, kind: pl.Expr
         Problem.CURRENCY_UNKNOWN: currency.is_null() | ~currency.is_in([c.code for c in CURRENCIES]),
         Problem.TYPE_UNKNOWN: kind.is_null() | ~kind.is_in(list(TYPES)),
         Problem.TIME_MISSING: when.is_null(),
+        Problem.TEXT_TOO_LONG: _text_bytes(mapping) > _TEXT_BYTES,
         Problem.NULL_VALUE: pl.any_horizontal(empty) if empty else pl.lit(False),
     }
     found = pl.lit(None, pl.String)

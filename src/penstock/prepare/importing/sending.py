@@ -1,25 +1,38 @@
 """Send a normalised file through the running system: open, fund, pay, in this order.
 
 Payments go out in the order of the rows, one batch after the other, so that the outcome does not
-depend on the network. All commands carry derived ids; repeating an import repeats nothing.
+depend on the network. The log makes sure that nothing is done twice (see ``log``).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import polars as pl
 
-from penstock.contracts.money import MAX_AMOUNT_MINOR
 from penstock.kit.client import Client, Command, Outcome
-from penstock.prepare.importing.derived import Import
-from penstock.prepare.importing.mapping import Funding, Mapping
+from penstock.prepare.importing.log import ImportLog
+from penstock.prepare.importing.mapping import Mapping
 from penstock.prepare.importing.summary import Summary
+from penstock.prepare.importing.wishes import (
+    AccountKey,
+    Wish,
+    account_wishes,
+    customer_wishes,
+    deposit_wishes,
+    needed_accounts,
+    needed_tiers,
+    payment_wishes,
+)
 
 BATCH: Final = 1_000
+#: Ids older than some minutes are slow to look up, so the edge takes only few of them at once.
+_OLD_MS: Final = 5 * 60 * 1000
+_OLD_BATCH: Final = 100
 
 #: Called with the step's name, how much is done and how much there is.
 Progress = Callable[[str, int, int], None]
@@ -29,179 +42,125 @@ class ImportStopped(RuntimeError):
     """The system would not open what the payments need; the message says why and how to go on."""
 
 
-class Wish(NamedTuple):
-    """A command without its id: what it is for, and its body."""
-
-    purpose: str
-    body: Command
-
-
-class AccountKey(NamedTuple):
-    """Which account a row means: the party's text and the currency."""
-
-    party: str
-    currency: str
-
-
 @dataclass
 class Sender:
-    """One run of one import. ``clock_s`` measures, ``now_ms`` is the time of new generations of ids."""
+    """One run of one import. ``clock_s`` measures durations; ``now_ms`` is the time of day for new ids."""
 
     api: Client
-    job: Import
+    log: ImportLog
     mapping: Mapping
     now_ms: Callable[[], int]
     clock_s: Callable[[], float]
     progress: Progress
 
-    def run(self, rows: pl.LazyFrame, summary: Summary, limit: int | None = None) -> Summary:
-        """Send the good rows (the first ``limit`` of them) and count what came of it.
+    def run(self, rows: pl.LazyFrame, summary: Summary) -> None:
+        """Send the good rows and count what came of them.
 
         :raises ImportStopped: when customers or accounts cannot be opened.
         """
         started_s = self.clock_s()
-        good = rows.filter(pl.col("problem").is_null())
-        wanted = good if limit is None else good.head(limit)
-        accounts = self._open(wanted, summary)
-        self._fund(good, accounts, summary)
-        self._pay(wanted, accounts, summary)
+        accounts = self._open(rows, summary)
+        self._fund(rows, accounts, summary)
+        self._pay(rows, accounts, summary)
         summary.seconds = self.clock_s() - started_s
-        return summary
 
     def _open(self, rows: pl.LazyFrame, summary: Summary) -> dict[AccountKey, str]:
-        wanted = _accounts(rows)
-        tiers = _tiers(rows, self.mapping)
-        wishes = (Wish(f"customer {p}", {"command": "open_customer", "tier": t}) for p, t in tiers.items())
-        customers = dict(zip(tiers, self._opened("customers", "customer", wishes, len(tiers), summary), strict=True))
+        tiers, keys = needed_tiers(rows, self.mapping), needed_accounts(rows)
+        customers = dict(zip(tiers, self._opened("customers", "customer", customer_wishes(tiers), len(tiers), summary), strict=True))
         summary.customers = len(customers)
-        openings = (
-            Wish(f"account {k.currency} {k.party}", {"command": "open_account", "customer": customers[k.party], "currency": k.currency})
-            for k in wanted
-        )
-        accounts = dict(zip(wanted, self._opened("accounts", "account", openings, len(wanted), summary), strict=True))
+        openings = account_wishes(keys, customers)
+        accounts = dict(zip(keys, self._opened("accounts", "account", openings, len(keys), summary), strict=True))
         summary.accounts = len(accounts)
         return accounts
 
     def _opened(self, step: str, name: str, wishes: Iterable[Wish], total: int, summary: Summary) -> list[str]:
-        public_ids = []
-        for wish, outcome in self._sent(step, wishes, total, summary):
-            if outcome.get("reason") != "ok":
-                raise ImportStopped(f"{wish.purpose}: {_because(outcome)}. Correct this and run the import again; it continues here")
-            public_ids.append(outcome[name])
-        return public_ids
+        def digest(batch: list[Wish], outcomes: list[Outcome]) -> list[str]:
+            for wish, outcome in zip(batch, outcomes, strict=True):
+                if outcome["reason"] != "ok":
+                    advice = "Correct this and run the import again; it continues here"
+                    raise ImportStopped(f"{wish.purpose}: {outcome['reason']}. {outcome['message']['en']} {advice}")
+            return [outcome[name] for outcome in outcomes]
+
+        results = self._results(step, wishes, total, summary, digest)
+        return [public_id for public_ids in results for public_id in public_ids]
 
     def _fund(self, rows: pl.LazyFrame, accounts: dict[AccountKey, str], summary: Summary) -> None:
-        wishes = [wish for wish in _deposits(rows, self.mapping) if wish.key in accounts]
-        bodies = (
-            Wish(f"deposit {w.part} {w.key.currency} {w.key.party}", {
-                "command": "deposit", "account": accounts[w.key], "amount_minor": w.amount_minor, "currency": w.key.currency,
-            })
-            for w in wishes
-        )  # fmt: skip
-        for wish, outcome in self._sent("deposits", bodies, len(wishes), summary):
-            if outcome.get("reason") == "ok":
-                summary.deposits += 1
-                summary.deposited_minor[wish.body["currency"]] += wish.body["amount_minor"]
-            else:
-                summary.refused_deposits[_reason(outcome)] += 1
+        wishes = deposit_wishes(rows, self.mapping, accounts)
+        for counted in self._results("deposits", wishes, len(wishes), summary, _count):
+            for currency, _, reason, number, amount in counted:
+                if reason == "ok":
+                    summary.deposits += number
+                    summary.deposited_minor[currency] += amount
+                else:
+                    summary.refused_deposits[reason] += number
 
     def _pay(self, rows: pl.LazyFrame, accounts: dict[AccountKey, str], summary: Summary) -> None:
         total = rows.select(pl.len()).collect(engine="streaming").item()
         started_s = self.clock_s()
-        for wish, outcome in self._sent("payments", _payments(rows, accounts), total, summary):
-            state = outcome.get("state", "refused")
-            summary.payments[state, _reason(outcome)] += 1
-            summary.amounts_minor[wish.body["currency"], state] += wish.body["amount_minor"]
+        for counted in self._results("payments", payment_wishes(rows, accounts), total, summary, _count):
+            for currency, state, reason, number, amount in counted:
+                summary.payments[state, reason] += number
+                summary.amounts_minor[currency, state] += amount
         summary.payment_seconds = self.clock_s() - started_s
 
-    def _sent(self, step: str, wishes: Iterable[Wish], total: int, summary: Summary) -> Iterator[tuple[Wish, Outcome]]:
+    def _results(
+        self, step: str, wishes: Iterable[Wish], total: int, summary: Summary,
+        digest: Callable[[list[Wish], list[Outcome]], list[Any]],
+    ) -> Iterator[list[Any]]:  # fmt: skip
+        """Carry out a step batch by batch; what the log knows is not sent again."""
         done = 0
         self.progress(step, 0, total)
         remaining = iter(wishes)
         while batch := list(islice(remaining, BATCH)):
-            for wish, outcome in zip(batch, self._decide(batch), strict=True):
-                summary.replayed += bool(outcome.get("replayed"))
-                yield wish, outcome
+            name = f"{step} {done // BATCH}"
+            result: list[Any] | None = self.log.result(name)
+            if result is None:
+                outcomes = self._decide(name, batch)
+                result = digest(batch, outcomes)
+                self.log.finish(name, result)
+                summary.replayed += sum(outcome["replayed"] for outcome in outcomes)
+            else:
+                summary.replayed += len(batch)
+            yield result
             done += len(batch)
             self.progress(step, done, total)
 
-    def _decide(self, batch: list[Wish]) -> list[Outcome]:
-        """Send one batch; what was not done under an id that is now too old goes out under a new one."""
+    def _decide(self, name: str, batch: list[Wish]) -> list[Outcome]:
+        """Send one batch: first under the ids of earlier tries, then, where those did nothing, under new ones."""
         outcomes: list[Outcome] = [{}] * len(batch)
         places = list(range(len(batch)))
-        generations = self.job.generations_ms(self.now_ms())
-        while places:
-            for generation_ms in generations:
-                bodies = [{"id": str(self.job.derive(generation_ms, batch[i].purpose)), **batch[i].body} for i in places]
-                for place, outcome in zip(places, self.api.batch(bodies) if bodies else [], strict=True):
-                    outcomes[place] = outcome
-                places = [i for i in places if outcomes[i].get("reason") == "id_expired"]
-            if places:
-                generations = self.job.start_generation(self.now_ms())[-1:]
+        for sent_ms in self.log.sent_ms(name):
+            old = self.now_ms() - sent_ms > _OLD_MS
+            self._send(sent_ms, batch, places, outcomes, _OLD_BATCH if old else BATCH)
+            places = [i for i in places if _did_nothing(outcomes[i])]
+        if places:
+            self._send(self.log.send(name, self.now_ms()), batch, places, outcomes, BATCH)
         return outcomes
 
-
-class _Deposit(NamedTuple):
-    key: AccountKey
-    part: int
-    amount_minor: int
-
-
-def _accounts(rows: pl.LazyFrame) -> list[AccountKey]:
-    """Each account once, payers first, in the order of the rows."""
-    sides = [rows.select(pl.col(side).alias("party"), "currency") for side in ("payer", "payee")]
-    keys = pl.concat(sides).unique(maintain_order=True).collect(engine="streaming")
-    return [AccountKey(*key) for key in keys.iter_rows()]
+    def _send(self, sent_ms: int, batch: list[Wish], places: list[int], outcomes: list[Outcome], at_once: int) -> None:
+        for first in range(0, len(places), at_once):
+            part = places[first : first + at_once]
+            answers = self.api.batch([_command(self.log, sent_ms, batch[i]) for i in part])
+            for place, outcome in zip(part, answers, strict=True):
+                outcomes[place] = outcome
 
 
-def _tiers(rows: pl.LazyFrame, mapping: Mapping) -> dict[str, str]:
-    """Each party's tier. Who pays and is paid has the payer's: limits are the payer's."""
-    payers = rows.select("payer").unique(maintain_order=True).collect(engine="streaming")["payer"]
-    payees = rows.select("payee").unique(maintain_order=True).collect(engine="streaming")["payee"]
-    tiers = dict.fromkeys(payers.to_list(), mapping.payer.tier)
-    return tiers | {payee: mapping.payee.tier for payee in payees.to_list() if payee not in tiers}
+def _command(log: ImportLog, sent_ms: int, wish: Wish) -> Command:
+    return {"id": str(log.derive(sent_ms, wish.purpose)), **wish.body}
 
 
-def _deposits(rows: pl.LazyFrame, mapping: Mapping) -> list[_Deposit]:
-    """What payers get before they pay. It depends on the whole file, so that ``--limit`` changes no deposit."""
-    if mapping.funding.mode is Funding.NONE:
-        return []
-    totals = rows.group_by("payer", "currency").agg(pl.col("amount_minor").sum()).sort("payer", "currency")
-    fixed = mapping.funding.amount_minor if mapping.funding.mode is Funding.FIXED else None
-    return [
-        _Deposit(AccountKey(payer, currency), part, amount)
-        for payer, currency, total in totals.collect(engine="streaming").iter_rows()
-        for part, amount in enumerate(_split(fixed or total))
-    ]
+def _did_nothing(outcome: Outcome) -> bool:
+    """Whether an earlier try left the wish open: its id is too old, or an opening was declined."""
+    declined_opening = outcome["command"].startswith("open_") and outcome["reason"] != "ok"
+    return bool(outcome["reason"] == "id_expired" or declined_opening)
 
 
-def _split(total_minor: int) -> list[int]:
-    """A total as deposits of at most the largest amount of one command."""
-    whole, rest = divmod(total_minor, MAX_AMOUNT_MINOR)
-    return [MAX_AMOUNT_MINOR] * whole + ([rest] if rest else [])
-
-
-def _payments(rows: pl.LazyFrame, accounts: dict[AccountKey, str]) -> Iterator[Wish]:
-    for chunk in rows.collect_batches(chunk_size=BATCH * 10, maintain_order=True, engine="streaming"):
-        for row in chunk.iter_rows(named=True):
-            yield Wish(f"payment {row['row']}", _payment(row, accounts))
-
-
-def _payment(row: dict[str, Any], accounts: dict[AccountKey, str]) -> Command:
-    body = {
-        "command": "pay", "payer": accounts[AccountKey(row["payer"], row["currency"])],
-        "payee": accounts[AccountKey(row["payee"], row["currency"])], "amount_minor": row["amount_minor"],
-        "currency": row["currency"], "type": row["type"],
-        "metadata": {name: text for name, text in row["metadata"].items() if text is not None},
-    }  # fmt: skip
-    return body | ({"reference": row["reference"]} if row["reference"] else {})
-
-
-def _reason(outcome: Outcome) -> str:
-    """The reason of an outcome, or the title of a problem."""
-    return str(outcome.get("reason") or outcome.get("title") or f"HTTP {outcome.get('status')}")
-
-
-def _because(outcome: Outcome) -> str:
-    message = outcome.get("message") or {}
-    return f"{_reason(outcome)}; {message.get('en') or outcome.get('detail') or ''}".rstrip("; ")
+def _count(batch: list[Wish], outcomes: list[Outcome]) -> list[tuple[str, str, str, int, int]]:
+    """(currency, state, reason, commands, amount in minor units), summed over a batch."""
+    numbers: Counter[tuple[str, str, str]] = Counter()
+    amounts: Counter[tuple[str, str, str]] = Counter()
+    for wish, outcome in zip(batch, outcomes, strict=True):
+        key = (wish.body["currency"], outcome["state"], outcome["reason"])
+        numbers[key] += 1
+        amounts[key] += wish.body["amount_minor"]
+    return [(*key, number, amounts[key]) for key, number in numbers.items()]
