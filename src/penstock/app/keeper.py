@@ -1,0 +1,148 @@
+"""The keeper process: partitions ahead of the lane, signed heads, and indices on what is closed.
+
+It works on the database alone, at low priority, and outlives restarts of the database. Two loops:
+signing and attaching must go on each second while an index is built for minutes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg import Connection
+
+from penstock.app import wiring
+from penstock.journal import partitions
+from penstock.journal.heads import HeadSigner
+from penstock.kit import db
+from penstock.kit.settings import Settings
+from penstock.kit.telemetry import set_up_logging
+
+log = structlog.get_logger()
+
+_ROLE: Final = "penstock_keeper"
+_NICE: Final = 10
+_INDEX_PAUSE_S: Final = 1.0
+_LONGEST_PAUSE_S: Final = 5.0
+#: After so long without a database the process ends; the supervisor says so and starts another.
+_PATIENCE_S: Final = 300.0
+_POSITION: Final = "SELECT last_seq, digest, time_us FROM lane WHERE lane = %s"
+
+Step = Callable[[Connection[Any]], None]
+
+
+class DatabaseGone(RuntimeError):
+    """The database stayed away for longer than the keeper's patience."""
+
+
+def keep_ahead(settings: Settings, signer: HeadSigner, connection: Connection[Any]) -> None:
+    """Attach the partitions that are missing, and sign the lane's head; one round."""
+    position = connection.execute(_POSITION, [settings.lane]).fetchone()
+    last_seq = 0 if position is None else position[0]
+    for made in partitions.ensure_ahead(
+        connection, settings.lane, last_seq, settings.partition_rows, settings.partitions_ahead
+    ):
+        log.info("partition attached", lane=made.lane, first_seq=made.first_seq, end_seq=made.end_seq)
+    if position is not None and last_seq > 0:
+        signer.sign(settings.lane, last_seq, bytes(position[1]), position[2], wiring.clock_us())
+
+
+def index_closed(settings: Settings, connection: Connection[Any]) -> None:
+    """Index the partitions that the lane has left; one round."""
+    position = connection.execute(_POSITION, [settings.lane]).fetchone()
+    if position is None:
+        return
+    for partition in partitions.close_and_index(connection, settings.lane, position[0]):
+        log.info("partition indexed", lane=partition.lane, first_seq=partition.first_seq)
+
+
+def repeat(connect: Callable[[], Connection[Any]], step: Step, pause_s: float, stop: threading.Event) -> None:
+    """Do a step again and again until told to stop, with a new connection after each loss.
+
+    :raises DatabaseGone: when nothing worked for ``_PATIENCE_S``.
+    """
+    connection: Connection[Any] | None = None
+    good_at, pause = time.monotonic(), pause_s
+    while not stop.is_set():
+        try:
+            connection = connection or connect()
+            step(connection)
+            good_at, pause = time.monotonic(), pause_s
+        except psycopg.OperationalError as error:  # connection lost, lock or statement time-out
+            _close(connection)
+            connection, pause = None, min(2 * pause, _LONGEST_PAUSE_S)
+            log.warning("database away or busy; trying again", pause_s=pause, problem=str(error).splitlines()[0])
+            if time.monotonic() - good_at > _PATIENCE_S:
+                raise DatabaseGone(f"no database for {_PATIENCE_S} s; last: {error}") from error
+        stop.wait(pause)
+    _close(connection)
+
+
+def run(settings: Settings, stop: threading.Event) -> None:
+    """Keep the journal until ``stop`` is set.
+
+    :raises DatabaseGone: when the database stayed away.
+    """
+    signer = HeadSigner(settings.home / "heads", wiring.secrets(settings).head_key())
+
+    def ahead(connection: Connection[Any]) -> None:
+        keep_ahead(settings, signer, connection)
+
+    indexer = threading.Thread(target=_index, args=(settings, stop), name="indexer", daemon=True)
+    indexer.start()
+    try:
+        repeat(lambda: _connect(settings, "keeper"), ahead, settings.head_interval_s, stop)
+    finally:
+        stop.set()
+        indexer.join(timeout=1)  # an index under construction is given up, and made at the next start
+
+
+def _index(settings: Settings, stop: threading.Event) -> None:
+    try:
+        repeat(lambda: _connect_quietly(settings), lambda c: index_closed(settings, c), _INDEX_PAUSE_S, stop)
+    except DatabaseGone:
+        stop.set()
+    except partitions.DuplicateIds:
+        log.exception("the journal is wrong; indexing stops until the keeper is started again")
+
+
+def _connect(settings: Settings, name: str) -> Connection[Any]:
+    return db.connect(wiring.dsn(settings, _ROLE), name=f"penstock-{name}-{settings.lane}", autocommit=True)
+
+
+def _connect_quietly(settings: Settings) -> Connection[Any]:
+    """A connection for long work; the embedded server's end of it gets our low priority too."""
+    name = f"penstock-indexer-{settings.lane}"
+    connection = db.connect(wiring.dsn(settings, _ROLE), name=name, autocommit=True, statement_timeout_ms=0)
+    if not settings.database_url:
+        with contextlib.suppress(PermissionError):  # it runs as another user and we are not root
+            os.setpriority(os.PRIO_PROCESS, connection.info.backend_pid, _NICE)
+    return connection
+
+
+def _close(connection: Connection[Any] | None) -> None:
+    if connection is not None:
+        connection.close()
+
+
+def main() -> None:
+    """Run as a process: ``python -m penstock.app.keeper``."""
+    settings = wiring.load()
+    set_up_logging(settings.log_level, "keeper")
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    os.nice(_NICE)
+    run(settings, stop)
+    log.info("keeper stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""API keys: how a client proves that it is itself."""
