@@ -45,7 +45,7 @@ def template(server: postgres.PostgresServer) -> str:
     migrate(server.dsn(postgres.ADMIN, TEMPLATE))
     set_passwords(server.dsn(postgres.ADMIN, TEMPLATE), server.secrets.database_password)
     with db.connect(server.dsn("penstock_keeper", TEMPLATE), name="test") as connection:
-        partitions.ensure_ahead(connection, 0, 0, PARTITION_ROWS, 30)
+        partitions.ensure_ahead(connection, 0, 0, PARTITION_ROWS, 10)
     return TEMPLATE
 
 
@@ -53,7 +53,7 @@ def template(server: postgres.PostgresServer) -> str:
 def database(server: postgres.PostgresServer, template: str) -> Iterator[Database]:
     """A fresh, migrated database; dropped afterwards, connections or not."""
     name = f"test_{next(_numbers)}"
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
     _administer(server, copy.format(sql.Identifier(name), sql.Identifier(template)))
     yield Database(server, name)
     _administer(server, sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

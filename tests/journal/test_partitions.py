@@ -36,11 +36,17 @@ def listed(database: Database) -> list[tuple[Any, ...]]:
 def test_partitions_are_made_ahead_of_the_last_row(database: Database) -> None:
     before = len(listed(database))
     with database.connect("penstock_keeper") as connection:
-        made = partitions.ensure_ahead(connection, 0, 30_500, 500, 2)
-        again = partitions.ensure_ahead(connection, 0, 30_500, 500, 2)
-    assert [(p.first_seq, p.end_seq) for p in made] == [(31_001, 31_501), (31_501, 32_001)]
+        made = partitions.ensure_ahead(connection, 0, 10_500, 1_000, 2)
+        again = partitions.ensure_ahead(connection, 0, 10_500, 1_000, 2)
+    assert [(p.first_seq, p.end_seq) for p in made] == [(11_001, 12_001), (12_001, 13_001)]
     assert again == []
     assert len(listed(database)) == before + 2
+
+
+def test_a_journal_keeps_the_size_of_its_partitions(database: Database) -> None:
+    with database.connect("penstock_keeper") as connection:
+        made = partitions.ensure_ahead(connection, 0, 11_000, 77, 0)
+    assert [(p.first_seq, p.end_seq) for p in made] == [(11_001, 12_001)]
 
 
 def test_another_lane_has_partitions_of_its_own(database: Database) -> None:
@@ -53,8 +59,8 @@ def test_rows_reach_their_partition_while_another_is_attached(database: Database
     """Attaching waits for nobody and stalls nobody, also with a row not yet committed."""
     with database.connect() as lane, database.connect("penstock_keeper") as keeper:
         lane.execute("INSERT INTO journal_side VALUES (0, 1, 'a')")
-        partitions.ensure_ahead(keeper, 0, 31_000, 1_000, 2)
-        lane.execute("INSERT INTO journal_side VALUES (0, 31001, 'b')")
+        partitions.ensure_ahead(keeper, 0, 11_000, 1_000, 2)
+        lane.execute("INSERT INTO journal_side VALUES (0, 11001, 'b')")
     with database.connect() as lane:
         assert lane.execute("SELECT count(*) FROM journal_side").fetchone() == (2,)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 
 from psycopg.conninfo import make_conninfo
@@ -11,6 +13,7 @@ from psycopg.conninfo import make_conninfo
 from penstock.kit import postgres
 from penstock.kit.secrets import SecretFolder
 from penstock.kit.settings import Settings, load_settings
+from penstock.kit.tls import Certificate, development_certificate
 
 
 def load() -> Settings:
@@ -38,9 +41,23 @@ def dsn(settings: Settings, role: str) -> str:
     return postgres.make_dsn(settings.home, secrets(settings), role)
 
 
+def certificate(settings: Settings) -> Certificate:
+    """The server's certificate; in development it is made, or renewed, by the first who asks: the supervisor."""
+    if settings.tls_certificate:
+        own = Path(settings.tls_certificate)
+        return Certificate(own, own, Path(settings.tls_key))
+    return development_certificate(settings.home / "tls", datetime.now(UTC))
+
+
 def lane_socket(settings: Settings) -> Path:
     """Path of the socket on which the lane of ``settings.lane`` meets its edges; short enough for the kernel."""
     return postgres.runtime_folder(settings.home) / f"lane-{settings.lane}.sock"
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """The environment of a process of these settings: ours, with every setting in it."""
+    named = {f"PENSTOCK_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
+    return {**os.environ, **named}
 
 
 def base_url(settings: Settings, edge: int = 0) -> str:

@@ -24,7 +24,7 @@ _ATTACH: Final = """
     ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES FROM ({lane}, {first}) TO ({lane}, {end})
 """
 _RECORD: Final = "INSERT INTO journal_partition (lane, first_seq, end_seq) VALUES (%s, %s, %s)"
-_ENDS: Final = "SELECT end_seq FROM journal_partition WHERE lane = %s ORDER BY end_seq"
+_KNOWN: Final = "SELECT first_seq, end_seq FROM journal_partition WHERE lane = %s ORDER BY first_seq"
 _CLOSED: Final = """
     SELECT first_seq, end_seq FROM journal_partition
     WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
@@ -60,17 +60,19 @@ def ensure_ahead(
 
     :param connection: as penstock_keeper, with a lock time-out, not inside a transaction.
     :param last_seq: the last committed row of the lane, 0 = none.
-    :param partition_rows: rows of each new partition; those already made keep theirs.
+    :param partition_rows: rows of each partition of a new journal; all partitions of a journal have one size, so
+        one that exists keeps its own.
     :return: the partitions that were made, none when there was nothing to do.
     :raises psycopg.errors.LockNotAvailable: when a lock was not free in time; try again later.
     """
-    ends = [row[0] for row in connection.execute(_ENDS, [lane]).fetchall()]
+    known = connection.execute(_KNOWN, [lane]).fetchall()
     connection.commit()
-    missing = ahead + 1 - sum(end > last_seq + 1 for end in ends)
-    first = ends[-1] if ends else 1
+    rows = known[0][1] - known[0][0] if known else partition_rows
+    next_first = known[-1][1] if known else 1
+    missing = ahead + 1 - sum(end > last_seq + 1 for _, end in known)
     made = []
-    for number in range(missing):
-        partition = Partition(lane, first + number * partition_rows, first + (number + 1) * partition_rows)
+    for first in range(next_first, next_first + missing * rows, rows):
+        partition = Partition(lane, first, first + rows)
         with connection.transaction():
             _make(connection, partition)
         made.append(partition)

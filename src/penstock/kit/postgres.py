@@ -34,7 +34,8 @@ ADMIN: Final = "penstock_admin"
 DATABASE: Final = "penstock"
 #: Who runs the server when we are root, because PostgreSQL refuses to.
 _SERVER_USER: Final = "nobody"
-_START_TIMEOUT_S: Final = 60.0
+#: Long, because a killed server first replays up to `wal_mb` of its log.
+_START_TIMEOUT_S: Final = 600.0
 _STOP_TIMEOUT_S: Final = 20.0
 _ORPHAN_TIMEOUT_S: Final = 20.0
 _LOG_BYTES: Final = 16 << 20
@@ -187,6 +188,7 @@ def _settings(home: Path, shared_buffers_mb: int, wal_mb: int) -> dict[str, str]
         "autovacuum_max_workers": "2",
         "autovacuum_naptime": "15s",
         "jit": "off",
+        "client_connection_check_interval": "5s",  # an index build ends with the keeper that asked for it
         "io_method": "sync",  # no extra processes: the hot path writes
         "timezone": "UTC",
         "log_timezone": "UTC",
@@ -355,7 +357,7 @@ def _wait_until_ready(server: PostgresServer) -> None:
                 raise PostgresProblem(
                     f"PostgreSQL (pid {server.pid}) took no connection in {_START_TIMEOUT_S} s: {error}\n{_log_tail(server.home)}"
                 ) from error
-            time.sleep(0.02)
+            time.sleep(0.05)
         else:
             return
 

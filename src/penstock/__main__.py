@@ -1,0 +1,5 @@
+"""``python -m penstock``."""
+
+from penstock.app.cli import main
+
+main()
