@@ -1,0 +1,103 @@
+"""Reading the journal back: rows in order for replay, and single look-ups in closed partitions. All SQL."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import psycopg
+from numpy.typing import NDArray
+
+from penstock.journal.encoding import COLUMNS, decode_rows
+
+Connection = psycopg.Connection[Any]
+
+_ROWS: Final = (
+    f"COPY (SELECT {', '.join(COLUMNS)} FROM journal"
+    " WHERE lane = {lane} AND seq > {after} AND seq <= {until} ORDER BY seq) TO STDOUT (FORMAT BINARY)"
+)
+_IDS: Final = """
+    SELECT asked.place, journal.seq, journal.fingerprint
+    FROM unnest(%(places)s::int[], %(clients)s::int[], %(ids)s::uuid[]) AS asked (place, client, command_id)
+    JOIN journal ON journal.client = asked.client AND journal.command_id = asked.command_id
+    WHERE journal.lane = %(lane)s AND journal.seq >= %(first)s AND journal.seq < %(end)s
+"""
+_PAYMENTS: Final = """
+    SELECT first.seq, first.client, first.kind, first.state, coalesce(latest.state, first.state)
+    FROM journal AS first
+    LEFT JOIN LATERAL (
+        SELECT state FROM journal AS later
+        WHERE later.lane = first.lane AND later.ref_seq = first.seq AND later.ref_seq > 0 AND later.ref_prev_seq > 0
+          AND later.seq < %(hot)s
+        ORDER BY later.seq DESC LIMIT 1
+    ) AS latest ON true
+    WHERE first.lane = %(lane)s AND first.seq = ANY(%(seqs)s)
+"""
+_PARTITIONS: Final = """
+    SELECT first_seq, end_seq, first_time_us, last_time_us, indexed FROM journal_partition
+    WHERE lane = %(lane)s ORDER BY first_seq
+"""
+
+
+class Partition(NamedTuple):
+    """One journal partition, [first_seq, end_seq); the times are known once it is indexed."""
+
+    first_seq: int
+    end_seq: int
+    first_time_us: int | None
+    last_time_us: int | None
+    indexed: bool
+
+
+class Payment(NamedTuple):
+    """What the journal's closed part says of a payment."""
+
+    client: int
+    kind: int
+    state: int
+
+
+def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: int) -> Iterator[NDArray[Any]]:
+    """Yield the rows with ``after < seq <= until`` in order, in arrays of at most ``chunk`` rows."""
+    for start in range(after, until, chunk):
+        statement = _ROWS.format(lane=int(lane), after=int(start), until=min(until, start + chunk))
+        with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+            yield decode_rows(b"".join(copy))
+
+
+def find_ids(
+    connection: Connection, lane: int, asked: Sequence[tuple[int, int, uuid.UUID]], first_seq: int, end_seq: int
+) -> list[tuple[int, int, int]]:
+    """Look (place, client, command id) up in closed partitions; (place, seq, fingerprint) of those found."""
+    places, clients, ids = zip(*asked, strict=True)
+    found = connection.execute(
+        _IDS,
+        {"places": list(places), "clients": list(clients), "ids": list(ids), "lane": lane, "first": first_seq, "end": end_seq},
+    )
+    return found.fetchall()
+
+
+def find_payments(connection: Connection, lane: int, seqs: Sequence[int], hot_first_seq: int) -> dict[int, Payment]:
+    """The payments that begin at the given rows, with the state that rows before ``hot_first_seq`` left them in."""
+    found = connection.execute(_PAYMENTS, {"lane": lane, "seqs": list(seqs), "hot": hot_first_seq})
+    return {row[0]: Payment(row[1], row[2], row[4]) for row in found}
+
+
+def read_partitions(connection: Connection, lane: int) -> list[Partition]:
+    """All partitions in order."""
+    return [Partition(*row) for row in connection.execute(_PARTITIONS, {"lane": lane})]
+
+
+def read_digest(connection: Connection, lane: int, last_seq: int) -> bytes | None:
+    """The digest of the batch that ends at ``last_seq``, None = no batch ends there."""
+    row = connection.execute(
+        "SELECT digest FROM journal_batch WHERE lane = %s AND last_seq = %s", (lane, last_seq)
+    ).fetchone()
+    return bytes(row[0]) if row else None
+
+
+def read_side(connection: Connection, lane: int, seq: int) -> bytes | None:
+    """The side record of a row, None = it has none."""
+    row = connection.execute("SELECT body FROM journal_side WHERE lane = %s AND seq = %s", (lane, seq)).fetchone()
+    return bytes(row[0]) if row else None

@@ -1,0 +1,173 @@
+"""The writer: one batch, one transaction, and certainty about what became of it.
+
+The commit is a compare-and-set on the lane's row. A writer whose epoch or position is not the
+lane's any more has been *fenced* by a takeover: it must stop and answer nothing. After a lost
+connection the lane's row tells what happened: my digest = committed; the one before = the same bytes
+are sent again; anything else = the journal is not where this writer left it, and memory is worthless.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+import structlog
+from numpy.typing import NDArray
+
+from penstock.contracts.row import ENCODING_VERSION
+from penstock.journal.digest import GENESIS, chain
+from penstock.journal.encoding import COLUMNS, encode_rows
+
+Connection = psycopg.Connection[Any]
+
+_CLAIM: Final = """
+    INSERT INTO lane AS mine (lane, epoch, last_seq, digest, time_us) VALUES (%(lane)s, 1, 0, %(genesis)s, 0)
+    ON CONFLICT (lane) DO UPDATE SET epoch = mine.epoch + 1
+    RETURNING epoch, last_seq, digest, time_us
+"""
+# The compare-and-set of a commit: the batch's row exists only if the lane was mine and where I left it.
+_ADVANCE: Final = """
+    WITH mine AS (
+        UPDATE lane SET last_seq = %(last_seq)s, digest = %(digest)s, time_us = %(time_us)s
+        WHERE lane = %(lane)s AND epoch = %(epoch)s AND last_seq = %(prev_seq)s
+        RETURNING lane
+    )
+    INSERT INTO journal_batch (lane, first_seq, last_seq, epoch, encoding, digest)
+    SELECT lane, %(first_seq)s, %(last_seq)s, %(epoch)s, %(encoding)s, %(digest)s FROM mine
+"""
+_COPY_ROWS: Final = f"COPY journal ({', '.join(COLUMNS)}, features) FROM STDIN (FORMAT BINARY)"
+_COPY_SIDES: Final = "COPY journal_side (lane, seq, body) FROM STDIN (FORMAT BINARY)"
+_POSITION: Final = "SELECT epoch, last_seq, digest, time_us FROM lane WHERE lane = %(lane)s"
+_PARTITION_END: Final = "SELECT coalesce(max(end_seq), 0) FROM journal_partition WHERE lane = %(lane)s"
+
+
+class Fenced(Exception):
+    """Another process owns the lane, or the journal has moved: nothing may be written or answered."""
+
+
+class DatabaseAway(Exception):
+    """The database could not be reached within the retry budget; what became of the batch is unknown."""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a lane's journal ends."""
+
+    epoch: int
+    last_seq: int
+    digest: bytes
+    time_us: int
+
+
+class JournalWriter:
+    """Owns a lane's end of the journal. ``connect`` makes a new connection in autocommit mode."""
+
+    def __init__(self, connect: Callable[[], Connection], lane: int, retry_s: float) -> None:
+        self._connect = connect
+        self.lane = lane
+        self._retry_s = retry_s
+        self._log = structlog.get_logger("journal").bind(lane=lane)
+        self.connection = self._reconnect()
+        row = self.connection.execute(_CLAIM, {"lane": lane, "genesis": GENESIS}).fetchone()
+        assert row is not None
+        self.position = Position(row[0], row[1], bytes(row[2]), row[3])
+
+    def commit(self, rows: NDArray[Any], sides: list[tuple[int, bytes]]) -> None:
+        """Make a batch of rows (n > 0,), with its side records by sequence, durable.
+
+        :raises Fenced: when the lane is not mine any more.
+        :raises DatabaseAway: when the database stays away longer than the retry budget.
+        """
+        before = self.position
+        assert int(rows["seq"][0]) == before.last_seq + 1
+        digest = chain(before.digest, self.lane, rows)
+        after = Position(before.epoch, int(rows["seq"][-1]), digest, int(rows["time_us"][-1]))
+        stream = encode_rows(rows)
+        while True:
+            try:
+                self._send(after, stream, sides)
+                break
+            except psycopg.OperationalError as error:
+                self._log.warning("commit interrupted", error=str(error).strip(), last_seq=after.last_seq)
+                if self._is_committed(after):
+                    break
+        self.position = after
+
+    def _send(self, after: Position, stream: bytes, sides: list[tuple[int, bytes]]) -> None:
+        connection, before = self.connection, self.position
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(
+                _ADVANCE,
+                {
+                    "lane": self.lane, "epoch": before.epoch, "prev_seq": before.last_seq,
+                    "first_seq": before.last_seq + 1, "last_seq": after.last_seq, "digest": after.digest,
+                    "time_us": after.time_us, "encoding": ENCODING_VERSION,
+                },
+            )  # fmt: skip
+            if cursor.rowcount != 1:
+                raise Fenced(f"lane {self.lane}: epoch {before.epoch} at {before.last_seq} is not the journal's end")
+            if sides:
+                self._copy_sides(cursor, sides)
+            with cursor.copy(_COPY_ROWS) as copy:
+                copy.write(stream)
+
+    def _copy_sides(self, cursor: psycopg.Cursor[Any], sides: list[tuple[int, bytes]]) -> None:
+        with cursor.copy(_COPY_SIDES) as copy:
+            copy.set_types(["int2", "int8", "bytea"])
+            for seq, body in sides:
+                copy.write_row((self.lane, seq, body))
+
+    def _is_committed(self, after: Position) -> bool:
+        """Find out what became of an interrupted commit; False = it did not happen, and may be sent again."""
+        self.connection = self._reconnect()
+        found = self.read_position()
+        if (found.epoch, found.digest) == (after.epoch, after.digest):
+            return True
+        if found == self.position:
+            return False
+        raise Fenced(f"lane {self.lane}: the journal is at {found.last_seq} of epoch {found.epoch}, not where I left it")
+
+    def _reconnect(self) -> Connection:
+        deadline = time.monotonic() + self._retry_s
+        pause_s = 0.01
+        while True:
+            try:
+                return self._connect()
+            except psycopg.OperationalError as error:
+                if time.monotonic() + pause_s > deadline:
+                    raise DatabaseAway(f"no database for {self._retry_s} s: {error}") from error
+                time.sleep(pause_s)
+                pause_s = min(2 * pause_s, 0.5)
+
+    def read_position(self) -> Position:
+        """Read where the journal ends, as committed."""
+        row = self.connection.execute(_POSITION, {"lane": self.lane}).fetchone()
+        assert row is not None
+        return Position(row[0], row[1], bytes(row[2]), row[3])
+
+    def check_mine(self) -> None:
+        """Make sure that no one has taken the lane over; needed before answering what wrote nothing.
+
+        :raises Fenced: when someone has.
+        :raises DatabaseAway: when the database stays away.
+        """
+        try:
+            found = self.read_position()
+        except psycopg.OperationalError:
+            self.connection = self._reconnect()
+            found = self.read_position()
+        if found != self.position:
+            raise Fenced(f"lane {self.lane}: taken over by epoch {found.epoch}")
+
+    def partition_end(self) -> int:
+        """The first sequence for which no partition is attached yet."""
+        row = self.connection.execute(_PARTITION_END, {"lane": self.lane}).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()

@@ -1,0 +1,1 @@
+"""DURING the payment: the lane's path, admit → decide → post → record → reply."""

@@ -1,0 +1,163 @@
+"""Admit: number the instruction's content, and look up what memory no longer knows.
+
+Ids and payments whose partition has no index yet are in memory. Only ids from before that horizon, and
+follow-ups of payments that are not held any more, cost a look at the database; they are looked up
+together, once per batch.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+from penstock.contracts.commands import Kind
+from penstock.contracts.ids import join_uuid, uuid7_time_ms
+from penstock.contracts.money import MAX_AMOUNT_MINOR
+from penstock.journal import reader
+from penstock.journal.reader import Partition
+from penstock.kit.kernels import kernel
+from penstock.process.post.terms import Int64, Known, Terms
+from penstock.state import layout as at
+from penstock.state.hashing import mix
+from penstock.state.holds import find_hold
+from penstock.state.recent import find_id
+from penstock.state.tables import State
+
+_FOLLOW_UPS = (int(Kind.CLEAR), int(Kind.RELEASE), int(Kind.CANCEL))
+_PAY = int(Kind.PAY)
+_OPENINGS = (int(Kind.OPEN_CUSTOMER), int(Kind.OPEN_ACCOUNT))
+
+
+def admit(
+    state: State,
+    terms: Terms,
+    commands: NDArray[Any],
+    side_words: Int64,
+    partitions: list[Partition],
+    connection: psycopg.Connection[Any],
+) -> Known:
+    """Find out what posting must know of each command; ``side_words`` (n,) is the first word of its side hash.
+
+    :raises AssertionError: when an edge sends amounts out of bounds.
+    """
+    check_bounds(commands)
+    count = len(commands)
+    known = Known(*(np.zeros(count, np.int64) for _ in Known._fields))
+    fingerprint_commands(commands, side_words, known.fingerprint)
+    _look_up_ids(state, terms, commands, known, partitions, connection)
+    _look_up_payments(state, terms, commands, known, connection)
+    return known
+
+
+def check_bounds(commands: NDArray[Any]) -> None:
+    """The edge has checked amounts already; an edge that did not is a programmer's error, and stops the lane."""
+    amounts = commands["amount_minor"]
+    least = np.where(np.isin(commands["kind"], (*_FOLLOW_UPS, *_OPENINGS)), 0, 1)
+    assert np.all((amounts >= least) & (amounts <= MAX_AMOUNT_MINOR)), "an edge sent an amount out of bounds"
+    lifetimes = commands["lifetime_us"]
+    assert np.all((lifetimes >= 0) & (lifetimes <= 366 * 86_400_000_000)), "an edge sent a lifetime out of bounds"
+    assert np.all((commands["client"] > 0) & (commands["client"] < 1 << 22)), "an edge sent a client out of bounds"
+
+
+@kernel
+def fingerprint_commands(commands: Any, side_words: Any, out: Any) -> None:
+    """Number the content of each command, to tell a repeat from another instruction under the same id."""
+    for i in range(commands.shape[0]):
+        command = commands[i]
+        number = mix(command["kind"], command["payment_type"])
+        number = mix(number, command["payer_account"])
+        number = mix(number, command["payee_account"])
+        number = mix(number, command["amount_minor"])
+        number = mix(number, command["ref_seq"])
+        number = mix(number, command["lifetime_us"])
+        number = mix(number, command["customer"])
+        number = mix(number, command["currency"])
+        number = mix(number, command["tier"])
+        number = mix(number, command["flags"])
+        out[i] = mix(number, side_words[i])
+
+
+@kernel
+def unknown_ids(state: Any, commands: Any, horizon_us: int, out: Any) -> None:
+    for i in range(commands.shape[0]):
+        command = commands[i]
+        id_time_us = ((command["id_hi"] >> 16) & 0xFFFFFFFFFFFF) * 1000
+        out[i] = id_time_us < horizon_us and find_id(state, command["client"], command["id_hi"], command["id_lo"])[0] == 0
+
+
+def _horizon_us(state: State) -> int:
+    """Rows since this time have their ids in memory; 0 = all rows ever."""
+    first = int(state.scalars[0, at.FIRST_PARTITION])
+    if first == 0:
+        return 0
+    generation = state.generations[first % at.GENERATIONS]
+    begun = generation[at.GENERATION_PARTITION] == first + 1
+    return int(generation[at.GENERATION_TIME_US] if begun else state.scalars[0, at.LAST_TIME_US])
+
+
+def _look_up_ids(
+    state: State,
+    terms: Terms,
+    commands: NDArray[Any],
+    known: Known,
+    partitions: list[Partition],
+    connection: psycopg.Connection[Any],
+) -> None:
+    horizon_us = _horizon_us(state)
+    if horizon_us == 0:
+        return
+    old = np.zeros(len(commands), np.bool_)
+    unknown_ids(state, commands, horizon_us + terms.id_ahead_us, old)
+    places = np.flatnonzero(old)
+    if not len(places):
+        return
+    id_times = [uuid7_time_ms(int(commands["id_hi"][i])) * 1000 for i in places]
+    closed = closed_between(partitions, min(id_times) - terms.id_ahead_us, max(id_times) + terms.id_age_us + 1_000_000)
+    if not closed:
+        return
+    asked = [
+        (int(i), int(commands["client"][i]), join_uuid(int(commands["id_hi"][i]), int(commands["id_lo"][i])))
+        for i in places
+    ]
+    for place, seq, fingerprint in reader.find_ids(connection, terms.lane, asked, closed[0].first_seq, closed[-1].end_seq):
+        known.found_seq[place] = seq
+        known.found_fingerprint[place] = fingerprint
+
+
+def closed_between(partitions: list[Partition], first_us: int, last_us: int) -> list[Partition]:
+    """The indexed partitions that hold rows of a span of lane time, in order."""
+    return [
+        p for p in partitions
+        if p.indexed and p.first_time_us is not None and p.last_time_us is not None
+        and p.first_time_us <= last_us and p.last_time_us >= first_us
+    ]  # fmt: skip
+
+
+@kernel
+def hold_clients(state: Any, commands: Any, out: Any) -> None:
+    """The client of the open hold that each command names, 0 = none, -1 = the command names no payment."""
+    for i in range(commands.shape[0]):
+        kind = commands[i]["kind"]
+        out[i] = -1
+        if kind in _FOLLOW_UPS:
+            slot = find_hold(state, commands[i]["ref_seq"])
+            out[i] = state.holds[slot, at.HOLD_CLIENT] if slot > 0 else 0
+
+
+def _look_up_payments(
+    state: State, terms: Terms, commands: NDArray[Any], known: Known, connection: psycopg.Connection[Any]
+) -> None:
+    hold_clients(state, commands, known.ref_client)
+    places = np.flatnonzero(known.ref_client == 0)
+    if not len(places):
+        return
+    hot_first_seq = int(state.scalars[0, at.FIRST_PARTITION] * state.scalars[0, at.PARTITION_ROWS]) + 1
+    payments = reader.find_payments(connection, terms.lane, commands["ref_seq"][places].tolist(), hot_first_seq)
+    for i in places:
+        payment = payments.get(int(commands["ref_seq"][i]))
+        if payment is not None and payment.kind == _PAY:
+            known.ref_client[i] = payment.client
+            known.ref_state[i] = payment.state

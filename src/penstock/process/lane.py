@@ -1,0 +1,189 @@
+"""The lane: the path of every payment, in the order in which it happens.
+
+    admit  →  post  →  record  →  reply
+
+One writer, in memory, without locks. A batch is decided and posted on the lane's tables, recorded in
+one durable commit, and only then answered. If the commit fails for good, the memory is ahead of the
+journal and worthless: the exception ends the process, and the next one recovers (crash-only).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.contracts.commands import REPLY
+from penstock.contracts.policy import Policy, policy_arrays
+from penstock.contracts.row import ROW
+from penstock.journal.reader import Partition
+from penstock.journal.writer import JournalWriter
+from penstock.kit.settings import Settings
+from penstock.process.admit import admit
+from penstock.process.clock import BusinessCalendar, LaneClock
+from penstock.process.figures import Figures
+from penstock.process.genesis import publish_row, system_account_rows
+from penstock.process.post.batch import post_batch
+from penstock.process.post.settling import expire_due
+from penstock.process.post.terms import Known, Terms, make_terms, make_verdicts
+from penstock.process.queries import answer
+from penstock.process.record import hash_sides, record
+from penstock.process.reply import reply
+from penstock.state import layout as at
+from penstock.state.fold import fold_rows
+from penstock.state.tables import State, forget_partition
+
+_FIRST_QUERY = 100
+
+
+class Lane:
+    """A running lane. The time is an argument of every step, in µs since 1970 UTC."""
+
+    def __init__(
+        self, settings: Settings, writer: JournalWriter, state: State, policy: Policy | None, now_us: int
+    ) -> None:
+        """Take over a recovered state; ``policy`` is the one in force, None = a new journal, which needs ``publish``."""
+        assert state.scalars[0, at.LAST_SEQ] == writer.position.last_seq, "recover before running the lane"
+        self.settings = settings
+        self.writer = writer
+        self.state = state
+        self.clock = LaneClock(writer.position.time_us, now_us, int(settings.clock_jump_s * 1_000_000))
+        self.figures = Figures(start_us=now_us, epoch=writer.position.epoch)
+        self.partitions: list[Partition] = []
+        self.partition_end = writer.partition_end()
+        self._rows = np.zeros(settings.batch_rows + settings.expiries_per_batch + 1, ROW)
+        self._used_rows = 0
+        self._calendar = BusinessCalendar("UTC")
+        self.terms: Terms | None = None
+        if policy is not None:
+            self._enforce(policy, int(state.scalars[0, at.POLICY_VERSION]))
+
+    # --- the path of a batch
+
+    def process(
+        self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int
+    ) -> tuple[NDArray[Any], dict[int, bytes]]:
+        """Take commands and queries (n,) of ``COMMAND`` through the lane.
+
+        :returns: replies (n,) of ``REPLY``, in order, and the payloads of those that have one. Everything that they
+            say has been committed.
+        :raises Fenced, DatabaseAway, ClockError: the process must end and recover.
+        """
+        replies = np.zeros(len(commands), REPLY)
+        is_query = commands["kind"] > _FIRST_QUERY
+        places = np.flatnonzero(~is_query)
+        written = False
+        while len(places):
+            own = {new: payloads[int(old)] for new, old in enumerate(places) if int(old) in payloads}
+            answered, rows = self._batch(commands[places], own, now_us)
+            replies[places[: len(answered)]] = answered
+            places = places[len(answered) :]
+            written = rows > 0
+        if not written:
+            self.writer.check_mine()
+        return replies, self._answer_queries(commands, np.flatnonzero(is_query), replies, now_us)
+
+    def _batch(self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int) -> tuple[NDArray[Any], int]:
+        """Admit, post, record and answer as many commands as fit into one commit; the replies and the rows written."""
+        times_us, day = self._stamp(now_us, len(commands))
+        commands = commands[: len(times_us)]
+        side_words = hash_sides(payloads, len(commands))
+        known = self._admit(commands, side_words[:, 0].copy())
+        verdicts = make_verdicts(len(commands))
+        rows = self._rows
+        rows[: self._used_rows] = np.zeros(1, ROW)
+        done, written = post_batch(self.state, self.terms, commands, times_us, known, day, rows, verdicts)
+        self._used_rows = written
+        own = {place: body for place, body in payloads.items() if place < done}
+        commit_us = self._record(rows[:written], verdicts.row, side_words, own)
+        self.figures.count_batch(done, written, verdicts, commit_us)
+        return reply(commands[:done], rows, verdicts, self.last_seq), written
+
+    def _admit(self, commands: NDArray[Any], side_words: NDArray[np.int64]) -> Known:
+        assert self.terms is not None, "publish a policy before the first command"
+        return admit(self.state, self.terms, commands, side_words, self.partitions, self.writer.connection)
+
+    def _record(
+        self, rows: NDArray[Any], row_of_command: NDArray[np.int64], words: NDArray[np.int64], payloads: Mapping[int, bytes]
+    ) -> int:
+        started = time.perf_counter_ns()
+        record(self.writer, rows, row_of_command, words, payloads)
+        return (time.perf_counter_ns() - started) // 1000
+
+    def _stamp(self, now_us: int, count: int) -> tuple[NDArray[np.int64], int]:
+        """The times of the commands that fall on one business day, and that day."""
+        times_us = self.clock.stamp(now_us, min(count, self.settings.batch_rows))
+        day, ends_us = self._calendar.day_of(int(times_us[0]))
+        return times_us[: int(np.searchsorted(times_us, ends_us))], day
+
+    def _answer_queries(
+        self, commands: NDArray[Any], places: NDArray[np.intp], replies: NDArray[Any], now_us: int
+    ) -> dict[int, bytes]:
+        answers = {}
+        status = self.figures.as_numbers(self.state, self.settings.lane) if len(places) else np.zeros(0, np.int64)
+        for place in places:
+            day, _ = self._calendar.day_of(max(now_us, int(self.state.scalars[0, at.LAST_TIME_US])))
+            treated, reason, body = answer(self.state, commands[place], day, status)
+            replies["token"][place] = commands["token"][place]
+            replies["kind"][place] = commands["kind"][place]
+            replies["status"][place] = treated
+            replies["reason"][place] = reason
+            replies["as_of_seq"][place] = self.last_seq
+            answers[int(place)] = body
+        return answers
+
+    # --- what happens without a caller
+
+    def tick(self, now_us: int) -> None:
+        """Once a second: expire holds that have run out, or make sure that the lane is still mine."""
+        times_us, day = self._stamp(now_us, 1)
+        rows = np.zeros(self.settings.expiries_per_batch, ROW)
+        written = expire_due(self.state, self.terms, rows, 0, len(rows), int(times_us[0]), day)
+        if written:
+            self.writer.commit(rows[:written], [])
+            self.figures.rows += written
+        else:
+            self.writer.check_mine()
+
+    def publish(self, policy: Policy, now_us: int) -> None:
+        """Put a policy in force; on a new journal the system's accounts are opened after it."""
+        calendar = BusinessCalendar(policy.time_zone)
+        time_us = int(self.clock.stamp(now_us, 1)[0])
+        day, _ = calendar.day_of(time_us)
+        lane, seq, version = self.settings.lane, self.last_seq + 1, int(self.state.scalars[0, at.POLICY_VERSION]) + 1
+        rows = publish_row(policy, version, lane, seq, time_us, day)
+        if seq == 1:
+            rows = np.concatenate([rows, system_account_rows(lane, seq + 1, time_us, day, version)])
+        fold_rows(self.state, rows)
+        self.writer.commit(rows, [(seq, policy.canonical())])
+        self._enforce(policy, version)
+
+    def _enforce(self, policy: Policy, version: int) -> None:
+        self.terms = make_terms(policy_arrays(policy), version, self.settings)
+        self._calendar = BusinessCalendar(policy.time_zone)
+
+    def learn_partitions(self, partitions: list[Partition]) -> None:
+        """Take note of new partitions, and forget the ids of those that have their index now."""
+        rows = int(self.state.scalars[0, at.PARTITION_ROWS])
+        self.partitions = partitions
+        self.partition_end = partitions[-1].end_seq if partitions else 0
+        for partition in partitions:
+            number = (partition.first_seq - 1) // rows
+            if partition.indexed and number >= self.state.scalars[0, at.FIRST_PARTITION]:
+                forget_partition(self.state, number)
+
+    @property
+    def last_seq(self) -> int:
+        """The last sequence, committed whenever no batch is under way."""
+        return int(self.state.scalars[0, at.LAST_SEQ])
+
+    def has_room(self) -> bool:
+        """Whether a full batch fits into attached partitions and free generations of the id tables."""
+        after = self.last_seq + len(self._rows)
+        if after >= self.partition_end:
+            return False
+        partition = (after - 1) // int(self.state.scalars[0, at.PARTITION_ROWS])
+        return partition < int(self.state.scalars[0, at.FIRST_PARTITION]) + at.GENERATIONS

@@ -1,0 +1,93 @@
+"""One batch through the posting kernels: expire what is due, recognise repeats, carry out, in order. Kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from penstock.contracts.commands import Kind, Status
+from penstock.contracts.reasons import Reason
+from penstock.kit.kernels import kernel
+from penstock.process.post.moving import deposit, pay, withdraw
+from penstock.process.post.opening import open_account, open_customer
+from penstock.process.post.rows import begin_row, describe_command
+from penstock.process.post.settling import expire_due, follow_up
+from penstock.state.recent import find_id
+
+_OPEN_CUSTOMER, _OPEN_ACCOUNT = int(Kind.OPEN_CUSTOMER), int(Kind.OPEN_ACCOUNT)
+_DEPOSIT, _WITHDRAW, _PAY = int(Kind.DEPOSIT), int(Kind.WITHDRAW), int(Kind.PAY)
+_DONE, _REPLAYED, _REFUSED = int(Status.DONE), int(Status.REPLAYED), int(Status.REFUSED)
+_CONFLICT, _FUTURE, _EXPIRED = int(Reason.ID_CONFLICT), int(Reason.ID_FROM_FUTURE), int(Reason.ID_EXPIRED)
+
+
+@kernel
+def post_batch(
+    state: Any, terms: Any, commands: Any, times_us: Any, known: Any, day: int, rows: Any, verdicts: Any
+) -> tuple[int, int]:
+    """Post commands in order, each at its time, until all are done or the room for rows ends.
+
+    ``rows`` is zeroed, at least one longer than ``terms.expiries``. Before each command all holds that have run out by then
+    expire, so how a stream is cut into batches changes nothing.
+
+    :returns: how many commands were done, how many rows were written.
+    """
+    written = 0
+    expired = 0
+    for i in range(commands.shape[0]):
+        most = min(terms.expiries - expired, rows.shape[0] - written)
+        due = expire_due(state, terms, rows, written, most, times_us[i], day)
+        written += due
+        expired += due
+        if written >= rows.shape[0] or expired >= terms.expiries:
+            return i, written
+        verdicts.row[i] = -1
+        if not _is_repeat(state, terms, commands[i], times_us[i], known, i, verdicts):
+            row = rows[written]
+            begin_row(state, terms, row, times_us[i], day)
+            describe_command(row, commands[i], known.fingerprint[i])
+            _carry_out(state, terms, row, commands[i], known.ref_client[i], known.ref_state[i])
+            verdicts.status[i] = _DONE
+            verdicts.reason[i] = row["reason"]
+            verdicts.seq[i] = row["seq"]
+            verdicts.row[i] = written
+            written += 1
+    return commands.shape[0], written
+
+
+@kernel
+def _is_repeat(state: Any, terms: Any, command: Any, time_us: int, known: Any, i: int, verdicts: Any) -> bool:
+    """Recognise a command that was seen before, and an id that is out of its time (design 4.3)."""
+    seq, fingerprint = find_id(state, command["client"], command["id_hi"], command["id_lo"])
+    if seq == 0:
+        seq, fingerprint = known.found_seq[i], known.found_fingerprint[i]
+    id_time_us = ((command["id_hi"] >> 16) & 0xFFFFFFFFFFFF) * 1000
+    verdicts.seq[i] = seq
+    verdicts.status[i] = _REFUSED
+    if seq > 0:
+        same = fingerprint == known.fingerprint[i]
+        verdicts.status[i] = _REPLAYED if same else _REFUSED
+        verdicts.reason[i] = 0 if same else _CONFLICT
+        return True
+    if id_time_us > time_us + terms.id_ahead_us:
+        verdicts.reason[i] = _FUTURE
+        return True
+    if id_time_us < time_us - terms.id_age_us:
+        verdicts.reason[i] = _EXPIRED
+        return True
+    return False
+
+
+@kernel
+def _carry_out(state: Any, terms: Any, row: Any, command: Any, ref_client: int, ref_state: int) -> None:
+    kind = command["kind"]
+    if kind == _PAY:
+        pay(state, terms, row, command)
+    elif kind == _DEPOSIT:
+        deposit(state, row, command)
+    elif kind == _WITHDRAW:
+        withdraw(state, terms, row, command)
+    elif kind == _OPEN_CUSTOMER:
+        open_customer(state, terms, row, command)
+    elif kind == _OPEN_ACCOUNT:
+        open_account(state, row, command)
+    else:
+        follow_up(state, row, command, ref_client, ref_state)

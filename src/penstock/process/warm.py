@@ -1,0 +1,36 @@
+"""Compiling or loading every kernel before the lane says that it is ready, on a throw-away state."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from penstock.contracts.commands import COMMAND, Kind
+from penstock.contracts.policy import default_policy, policy_arrays
+from penstock.contracts.row import ROW
+from penstock.kit.settings import Settings
+from penstock.process import admit, queries
+from penstock.process.genesis import system_account_rows
+from penstock.process.post.batch import post_batch
+from penstock.process.post.settling import expire_due
+from penstock.process.post.terms import Known, make_terms, make_verdicts
+from penstock.state import recovery
+from penstock.state.fold import fold_rows
+from penstock.state.tables import Capacity, reserve
+
+
+def warm_kernels() -> None:
+    """Call each kernel once with the types that the lane uses."""
+    state = reserve(Capacity(16, 64, 16, 1000), 1)
+    terms = make_terms(policy_arrays(default_policy()), 1, Settings())
+    commands = np.zeros(1, COMMAND)
+    commands["kind"], commands["client"] = Kind.OPEN_CUSTOMER, 1
+    known = Known(*(np.zeros(1, np.int64) for _ in Known._fields))
+    admit.fingerprint_commands(commands, np.zeros(1, np.int64), known.fingerprint)
+    admit.unknown_ids(state, commands, 1, np.zeros(1, np.bool_))
+    admit.hold_clients(state, commands, known.ref_client)
+    fold_rows(state, system_account_rows(0, 1, 1, 0, 1))
+    rows = np.zeros(2, ROW)
+    post_batch(state, terms, commands, np.ones(1, np.int64), known, 0, rows, make_verdicts(1))
+    expire_due(state, terms, rows, 0, 1, 1, 0)
+    recovery.derive_holds(state)
+    queries.warm(state)

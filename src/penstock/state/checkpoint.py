@@ -1,0 +1,251 @@
+"""Checkpoints: the lane's memory on disk, written in the background while the lane runs.
+
+Between batches the lane copies a bounded piece (``step``); a thread of low priority writes and fsyncs
+it. The pieces of the large tables are therefore true at different sequences, which the fold allows for
+(see ``state/fold.py``); the small tables are caught together at the end, at the manifest's sequence.
+The lane calls ``step`` only when everything in memory has been committed, so a published manifest never
+lies above the journal's end. Segments that have not changed are hard links to the last checkpoint's
+files. The format is documented in docs/checkpoint-format.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+import shutil
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import structlog
+
+from penstock.state import layout as at
+from penstock.state.tables import Int64, State
+
+FORMAT: Final = 1
+#: Tables whose records carry the sequence of the last row that touched them, and where; caught piece by piece.
+_STAMPED: Final = {
+    "accounts": at.ACCOUNT_LAST_SEQ, "customers": at.CUSTOMER_LAST_SEQ, "purses": at.PURSE_LAST_SEQ,
+}  # fmt: skip
+_COUNTS: Final = {"accounts": at.ACCOUNTS, "customers": at.CUSTOMERS, "purses": at.PURSES}
+
+
+class Segment(NamedTuple):
+    """A piece of a table: ``count`` records from ``first``, or, packed, the occupied places among ``count``."""
+
+    table: str
+    first: int
+    count: int
+    packed: bool
+
+
+def layout_hash() -> str:
+    """What a checkpoint must agree with to be read without conversion."""
+    return hashlib.sha256(canonical(at.LAYOUT)).hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """JSON with sorted keys and no white space."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def lane_folder(home: Path, lane: int) -> Path:
+    """Where a lane's checkpoints lie."""
+    return home / "checkpoints" / f"lane-{lane}"
+
+
+def flat(state: State, table: str) -> Int64:
+    """A table as (records, columns); generations of the id tables follow one another."""
+    array: Int64 = getattr(state, table)
+    return array.reshape(-1, array.shape[-1])
+
+
+def key_mark(state: State) -> str:
+    """Marks the hash key, without which the places in the id tables mean nothing."""
+    return hashlib.sha256(b"penstock-hash-key" + state.hash_key.tobytes()).hexdigest()[:16]
+
+
+class Checkpointer:
+    """Writes one checkpoint after another; owned by the lane process."""
+
+    def __init__(self, home: Path, lane: int, step_bytes: int, keep: int) -> None:
+        self._folder = lane_folder(home, lane)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lane = lane
+        self._step_bytes = step_bytes
+        self._keep = keep
+        self._log = structlog.get_logger("checkpoint").bind(lane=lane)
+        self._work: queue.Queue[Any] = queue.Queue(maxsize=2)
+        self._pending: Iterator[Segment] | None = None
+        self._previous: dict[tuple[str, int, int], dict[str, Any]] = {}
+        self._previous_folder: Path | None = None
+        self._segments: list[dict[str, Any]] = []
+        self._failure: BaseException | None = None
+        self.published: tuple[int, int] = (0, 0)  # sequence and lane time of the newest
+        for unfinished in self._folder.glob("unfinished-*"):
+            shutil.rmtree(unfinished)
+        threading.Thread(target=self._write_forever, name="checkpoint", daemon=True).start()
+
+    @property
+    def running(self) -> bool:
+        """Whether a checkpoint is being copied."""
+        return self._pending is not None
+
+    def begin(self, state: State) -> None:
+        """Begin a checkpoint unless one runs or the last one is still being written."""
+        if self._pending is None and self._work.empty():
+            self._segments = []
+            self._unfinished = self._folder / f"unfinished-{os.getpid()}"
+            self._pending = self._plan(state)
+
+    def step(self, state: State, digest: bytes) -> None:
+        """Copy one piece. Everything in memory must have been committed, with ``digest`` at its end.
+
+        :raises OSError: when an earlier piece could not be written (disk full, for example).
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._pending is None or self._work.full():
+            return
+        segment = next(self._pending, None)
+        if segment is None:
+            self._finish(state, digest)
+        else:
+            self._catch(state, segment)
+
+    def _plan(self, state: State) -> Iterator[Segment]:
+        """The pieces of the large tables, each about ``step_bytes`` of memory."""
+        for table in _STAMPED:
+            records = flat(state, table)
+            used = int(state.scalars[0, _COUNTS[table]]) + 1
+            step = max(self._step_bytes // (records.shape[1] * 8), 1)
+            for first in range(0, used, step):
+                yield Segment(table, first, min(step, used - first), packed=False)
+        for table in ("ids", "refs"):
+            places = getattr(state, table).shape[1]
+            step = max(min(self._step_bytes // 32, places), 1)
+            for generation in np.flatnonzero(state.generations[:, at.GENERATION_PARTITION]):
+                for first in range(int(generation) * places, (int(generation) + 1) * places, step):
+                    yield Segment(table, first, min(step, (int(generation) + 1) * places - first), packed=True)
+
+    def _catch(self, state: State, segment: Segment) -> None:
+        before = self._previous.get((segment.table, segment.first, segment.count))
+        entry: dict[str, Any] = {**segment._asdict(), "seq": int(state.scalars[0, at.LAST_SEQ])}
+        if before is not None and _newest_change(state, segment) <= before["seq"]:
+            self._work.put((entry, before["file"]))
+        else:
+            self._work.put((entry, _copy(state, segment)))
+
+    def _finish(self, state: State, digest: bytes) -> None:
+        """Catch the small tables together and hand the manifest over."""
+        seq = int(state.scalars[0, at.LAST_SEQ])
+        small = {
+            "holds": state.holds[: int(state.scalars[0, at.HOLDS_HIGH]) + 1],
+            "holds_free": state.holds_free[: int(state.scalars[0, at.HOLDS_FREE])],
+            "generations": state.generations, "totals": state.totals, "scalars": state.scalars,
+        }  # fmt: skip
+        pieces = [
+            ({"table": table, "first": 0, "count": len(records), "packed": False, "seq": seq}, records.copy())
+            for table, records in small.items()
+        ]
+        manifest = {
+            "format": FORMAT, "lane": self._lane, "seq": seq, "digest": digest.hex(),
+            "time_us": int(state.scalars[0, at.LAST_TIME_US]), "layout": at.LAYOUT, "layout_hash": layout_hash(),
+            "places": {"ids": state.ids.shape[1], "refs": state.refs.shape[1]}, "hash_key": key_mark(state),
+        }  # fmt: skip
+        self._work.put((pieces, manifest))
+        self._pending = None
+
+    # --- the writing thread
+
+    def _write_forever(self) -> None:
+        if hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        while True:
+            what, data = self._work.get()
+            try:
+                if isinstance(what, dict):
+                    self._write_segment(what, data)
+                else:
+                    for entry, records in what:
+                        self._write_segment(entry, records)
+                    self._publish(data)
+            except BaseException as error:  # handed to the lane, which ends: see `step`
+                self._failure = error
+                return
+            finally:
+                self._work.task_done()
+
+    def _write_segment(self, entry: dict[str, Any], data: Int64 | str) -> None:
+        self._unfinished.mkdir(exist_ok=True)
+        name = f"{entry['table']}-{entry['first']}.bin"
+        path = self._unfinished / name
+        if isinstance(data, str):  # unchanged: the file of the last checkpoint
+            assert self._previous_folder is not None
+            before = self._previous[entry["table"], entry["first"], entry["count"]]
+            os.link(self._previous_folder / data, path)
+            entry |= {"file": name, "bytes": before["bytes"], "crc32": before["crc32"]}
+        else:
+            body = memoryview(np.ascontiguousarray(data)).cast("B")
+            write_durably(path, body)
+            entry |= {"file": name, "bytes": len(body), "crc32": zlib.crc32(body)}
+        self._segments.append(entry)
+
+    def _publish(self, manifest: dict[str, Any]) -> None:
+        manifest["segments"] = self._segments
+        manifest["crc32"] = zlib.crc32(canonical(manifest))
+        write_durably(self._unfinished / "manifest.json", json.dumps(manifest, indent=1).encode())
+        sync_folder(self._unfinished)
+        final = self._folder / f"{manifest['seq']:016d}"
+        if final.exists():
+            shutil.rmtree(self._unfinished)
+        else:
+            self._unfinished.rename(final)
+        sync_folder(self._folder)
+        self._previous = {(s["table"], s["first"], s["count"]): s for s in self._segments}
+        self._previous_folder = final
+        self.published = (manifest["seq"], manifest["time_us"])
+        written = sum(s["bytes"] for s in self._segments)
+        self._log.info("checkpoint published", seq=manifest["seq"], segments=len(self._segments), bytes=written)
+        for old in sorted(self._folder.glob("[0-9]*"))[: -self._keep]:
+            shutil.rmtree(old)
+
+
+def _newest_change(state: State, segment: Segment) -> int:
+    """The sequence of the last row that touched a piece, or a bound above it."""
+    if segment.packed:
+        generation = segment.first // getattr(state, segment.table).shape[1]
+        return int(state.generations[generation, at.GENERATION_LAST_SEQ])
+    records = flat(state, segment.table)[segment.first : segment.first + segment.count]
+    return int(records[:, _STAMPED[segment.table]].max(initial=0))
+
+
+def _copy(state: State, segment: Segment) -> Int64:
+    """A piece as it is now; packed: rows of (place, record) for the occupied places."""
+    records = flat(state, segment.table)[segment.first : segment.first + segment.count]
+    if not segment.packed:
+        return records.copy()
+    occupied = np.flatnonzero(records[:, at.ID_SEQ if segment.table == "ids" else at.REF_ORIGIN])
+    return np.column_stack([occupied + segment.first, records[occupied]])
+
+
+def write_durably(path: Path, body: bytes | memoryview) -> None:
+    """Write a file and fsync it."""
+    with path.open("wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,167 @@
+"""Recovery: the newest good checkpoint, then the rows since. Replay applies recorded outcomes and decides nothing."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from penstock.kit.kernels import kernel
+from penstock.state import layout as at
+from penstock.state.checkpoint import FORMAT, canonical, flat, key_mark, lane_folder, layout_hash
+from penstock.state.fold import fold_rows
+from penstock.state.holds import index_hold
+from penstock.state.tables import Capacity, Int64, State, reserve
+
+_log = structlog.get_logger("recovery")
+
+
+class BadCheckpoint(Exception):
+    """A checkpoint that must not be used; the message says why."""
+
+
+class Recovered(NamedTuple):
+    """What recovery did."""
+
+    state: State
+    checkpoint_seq: int  # 0 = none was good
+    rows: int  # replayed
+
+
+def recover(
+    home: Path,
+    lane: int,
+    capacity: Capacity,
+    hash_key: int,
+    end_seq: int,
+    digest_at: Callable[[int], bytes | None],
+    rows_between: Callable[[int, int], Iterator[NDArray[Any]]],
+    first_partition: int,
+) -> Recovered:
+    """Rebuild a lane's memory as of ``end_seq``, where its journal ends.
+
+    ``digest_at(seq)`` is the chain's digest of the batch that ends there; ``rows_between(after, until)`` yields rows
+    in order; partitions before ``first_partition`` have their id index in the database.
+    """
+    state, start_seq, checkpoint_seq = _load_newest(home, lane, capacity, hash_key, end_seq, digest_at)
+    state.scalars[0, at.FIRST_PARTITION] = max(int(state.scalars[0, at.FIRST_PARTITION]), first_partition)
+    replayed = 0
+    for rows in rows_between(start_seq, end_seq):
+        fold_rows(state, rows)
+        replayed += len(rows)
+    reached = int(state.scalars[0, at.LAST_SEQ])
+    if reached != end_seq:
+        raise RuntimeError(f"the journal says {end_seq}, but its rows end at {reached}: run `penstock verify`")
+    return Recovered(state, checkpoint_seq, replayed)
+
+
+def _load_newest(
+    home: Path,
+    lane: int,
+    capacity: Capacity,
+    hash_key: int,
+    end_seq: int,
+    digest_at: Callable[[int], bytes | None],
+) -> tuple[State, int, int]:
+    for folder in sorted(lane_folder(home, lane).glob("[0-9]*"), reverse=True):
+        state = reserve(capacity, hash_key)
+        try:
+            manifest = read_manifest(folder)
+            check_manifest(manifest, lane, state, end_seq, digest_at)
+            start_seq = _load_segments(folder, manifest, state)
+        except (BadCheckpoint, OSError) as error:
+            _log.warning("checkpoint rejected", folder=folder.name, reason=str(error))
+            continue
+        derive_holds(state)
+        return state, start_seq, manifest["seq"]
+    return reserve(capacity, hash_key), 0, 0
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read a checkpoint's manifest.
+
+    :raises BadCheckpoint: when it is torn or of another format.
+    """
+    try:
+        manifest: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+        crc32 = manifest.pop("crc32")
+    except (ValueError, KeyError, AttributeError) as error:
+        raise BadCheckpoint(f"the manifest is torn: {error!r}") from error
+    if zlib.crc32(canonical(manifest)) != crc32:
+        raise BadCheckpoint("the manifest's CRC is wrong")
+    if manifest["format"] != FORMAT:
+        raise BadCheckpoint(f"format {manifest['format']} is not {FORMAT}")
+    return manifest
+
+
+def check_manifest(
+    manifest: dict[str, Any], lane: int, state: State, end_seq: int, digest_at: Callable[[int], bytes | None]
+) -> None:
+    """Refuse a checkpoint that is not of this lane, this journal and these tables."""
+    if manifest["lane"] != lane:
+        raise BadCheckpoint(f"it is of lane {manifest['lane']}")
+    if manifest["seq"] > end_seq:
+        raise BadCheckpoint(f"it is at {manifest['seq']}, above the journal's end {end_seq}")
+    digest = digest_at(manifest["seq"])
+    if digest is None or digest.hex() != manifest["digest"]:
+        raise BadCheckpoint(f"its digest at {manifest['seq']} is not the journal's")
+    if manifest["hash_key"] != key_mark(state):
+        raise BadCheckpoint("it was made with another hash key")
+    if manifest["places"] != {"ids": state.ids.shape[1], "refs": state.refs.shape[1]}:
+        raise BadCheckpoint("it was made with another partition_rows")
+
+
+def _load_segments(folder: Path, manifest: dict[str, Any], state: State) -> int:
+    """Fill the tables; the sequence from which rows must be replayed."""
+    same = manifest["layout_hash"] == layout_hash()
+    for segment in manifest["segments"]:
+        body = (folder / segment["file"]).read_bytes()
+        if len(body) != segment["bytes"] or zlib.crc32(body) != segment["crc32"]:
+            raise BadCheckpoint(f"{segment['file']} is torn")
+        names = manifest["layout"][segment["table"]]
+        columns = None if same else _columns(segment["table"], names)
+        _fill(state, segment, np.frombuffer(body, "<i8"), len(names), columns)
+    return min(segment["seq"] for segment in manifest["segments"])
+
+
+def _columns(table: str, names: list[str]) -> list[tuple[int, int]]:
+    """Old and new place of each column, by name; a column that has gone may only have been a reserve."""
+    new = at.LAYOUT[table]
+    lost = [name for name in names if name not in new and not name.startswith("reserved_")]
+    if lost:
+        raise BadCheckpoint(f"{table} has no column {', '.join(lost)} any more")
+    return [(i, new.index(name)) for i, name in enumerate(names) if name in new]
+
+
+def _fill(
+    state: State, segment: dict[str, Any], numbers: Int64, width: int, columns: list[tuple[int, int]] | None
+) -> None:
+    table = flat(state, segment["table"])
+    if segment["first"] + segment["count"] > len(table):
+        raise BadCheckpoint(f"{segment['table']} holds more records than the settings allow")
+    if segment["packed"]:
+        entries = numbers.reshape(-1, width + 1)
+        table[entries[:, 0]] = entries[:, 1:]
+        return
+    records = numbers.reshape(-1, width)
+    target = table[segment["first"] : segment["first"] + segment["count"]]
+    if columns is None:
+        target[:] = records
+        return
+    for old, new in columns:
+        target[:, new] = records[:, old]
+
+
+@kernel
+def derive_holds(state: Any) -> None:
+    """Rebuild what is derived from the open holds: their index and the order in which they run out."""
+    state.scalars[0, at.HOLDS_OPEN] = 0
+    for slot in range(1, state.scalars[0, at.HOLDS_HIGH] + 1):
+        if state.holds[slot, at.ORIGIN_SEQ] != 0:
+            index_hold(state, slot)

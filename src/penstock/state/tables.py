@@ -1,0 +1,95 @@
+"""The tables themselves, reserved once; the memory is taken page by page as it is first used."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.state import layout as at
+
+Int64 = NDArray[np.int64]
+
+
+class State(NamedTuple):
+    """Everything a lane knows. ``LAYOUT`` names the columns; the last three are derived from ``holds``."""
+
+    accounts: Int64
+    customers: Int64
+    purses: Int64
+    holds: Int64
+    holds_free: Int64  # (slots, 1): a stack of free slots below the high-water mark
+    ids: Int64  # (generations, capacity, 4)
+    refs: Int64
+    generations: Int64
+    totals: Int64
+    scalars: Int64  # (1, 32)
+    hash_key: Int64  # (1,), the installation's secret
+    hold_index: Int64  # (2 x slots rounded up,): origin_seq → slot, open addressing
+    expiry: Int64  # (slots,): binary heap of slots by (expires_us, origin_seq)
+    expiry_place: Int64  # (slots,): where a slot is in the heap
+
+
+class Capacity(NamedTuple):
+    """How many records a lane may have."""
+
+    customers: int
+    accounts: int
+    holds: int
+    partition_rows: int
+
+
+def reserve(capacity: Capacity, hash_key: int) -> State:
+    """Reserve empty tables of the given capacity; ``hash_key`` is a secret 64-bit number."""
+    places = 1 << int(np.ceil(np.log2(capacity.partition_rows * 1.5)))
+    slots = capacity.holds + 1
+    state = State(
+        accounts=_zeros((capacity.accounts + 1, at.ACCOUNT_WIDTH)),
+        customers=_zeros((capacity.customers + 1, at.CUSTOMER_WIDTH)),
+        purses=_zeros((capacity.accounts + 1, at.PURSE_WIDTH)),
+        holds=_zeros((slots, at.HOLD_WIDTH)),
+        holds_free=_zeros((slots, 1)),
+        ids=_zeros((at.GENERATIONS, places, at.ID_WIDTH)),
+        refs=_zeros((at.GENERATIONS, places, at.REF_WIDTH)),
+        generations=_zeros((at.GENERATIONS, at.GENERATION_WIDTH)),
+        totals=_zeros((at.CURRENCY_SLOTS, at.TOTAL_WIDTH)),
+        scalars=_zeros((1, at.SCALARS_WIDTH)),
+        hash_key=np.array([hash_key], dtype=np.int64),
+        hold_index=_zeros((1 << int(np.ceil(np.log2(2 * slots))),)),
+        expiry=_zeros((slots,)),
+        expiry_place=_zeros((slots,)),
+    )
+    state.scalars[0, at.PARTITION_ROWS] = capacity.partition_rows
+    return state
+
+
+def _zeros(shape: Sequence[int]) -> Int64:
+    """Zeroed int64 memory of its own mapping, so that ``forget`` can give pages back."""
+    return np.frombuffer(mmap.mmap(-1, max(int(np.prod(shape)) * 8, 8)), dtype=np.int64)[: int(np.prod(shape))].reshape(
+        shape
+    )
+
+
+def forget_partition(state: State, partition: int) -> None:
+    """Drop the ids of a partition that has its index now, and give the memory back."""
+    generation = partition % at.GENERATIONS
+    if state.generations[generation, at.GENERATION_PARTITION] == partition + 1:
+        state.generations[generation] = 0
+        for table in (state.ids, state.refs):
+            _give_back(table, generation)
+    state.scalars[0, at.FIRST_PARTITION] = max(int(state.scalars[0, at.FIRST_PARTITION]), partition + 1)
+
+
+def _give_back(table: Int64, generation: int) -> None:
+    base: Any = table
+    while not isinstance(base, mmap.mmap | memoryview):
+        base = base.base
+    mapping: mmap.mmap = base.obj if isinstance(base, memoryview) else base
+    size = table[generation].nbytes
+    if size % mmap.PAGESIZE == 0 and hasattr(mapping, "madvise"):
+        mapping.madvise(mmap.MADV_DONTNEED, generation * size, size)
+    else:
+        table[generation] = 0
