@@ -209,7 +209,8 @@ def status_answer(payload: bytes) -> StatusAnswer:
         currency.code: Totals._make(numbers[times_end + currency.slot * step : times_end + (currency.slot + 1) * step])
         for currency in CURRENCIES
     }
-    pairs = numbers[times_end + len(CURRENCIES) * step : -1]
+    totals_end = times_end + len(CURRENCIES) * step
+    pairs = numbers[totals_end + 1 : totals_end + 1 + 2 * numbers[totals_end]]
     reasons = dict(zip(pairs[::2], pairs[1::2], strict=True))
     return StatusAnswer(
         Counters._make(numbers[:place]), tuple(numbers[place:times_end]), totals, reasons, numbers[-1]

@@ -63,6 +63,9 @@ class Settings:
     page_entries: int = _setting(200, "entries", "largest page of a history", 1, 10_000)
     requests_per_second: float = _setting(10_000.0, "requests/s", "of one API client at one edge; beyond: 429", 1, 1e9)
     reply_timeout_s: float = _setting(10.0, "seconds", "an edge waits so long for the lane; beyond: 503, retry with the same id", 0.1, 600)
+    request_timeout_s: float = _setting(10.0, "seconds", "a request must have arrived, and its answer been taken, within so long", 0.5, 600)
+    idle_s: int = _setting(75, "seconds", "a connection without requests is closed after so long", 1, 3600)
+    connections: int = _setting(2_000, "connections", "open at one edge; beyond: 503", 8, 100_000)
     key_refresh_s: float = _setting(1.0, "seconds", "a revoked key works at most so long", 0.1, 60)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 MEDIA_TYPE: Final = "application/problem+json"
 _MSGSPEC: Final = re.compile(r"^(?P<problem>.*?)(?: - at `(?P<place>[^`]*)`)?$", re.DOTALL)
+_NAME: Final = re.compile(r"\[[^\]]*\]")
 _UNKNOWN_FIELD: Final = re.compile(r"unknown field `(?P<field>[^`]*)`")
 _MISSING_FIELD: Final = re.compile(r"missing required field `(?P<field>[^`]*)`")
 
@@ -89,10 +90,11 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not_found", f"There is no such {what}", "Check the id, and that it belongs to your client.")
 
 
-def from_decoding(error: msgspec.DecodeError, root: str = "") -> Problem:
+def from_decoding(error: msgspec.DecodeError, root: str = "", fixes: Mapping[str, str] | None = None) -> Problem:
     """The problem of a body that msgspec could not decode.
 
-    ``root`` replaces the ``$`` of msgspec's paths, so that ``$[3].id`` becomes ``items[3].id``.
+    ``root`` replaces the ``$`` of msgspec's paths, so that ``$[3].id`` becomes ``items[3].id``; ``fixes`` says
+    for the last name of a path what to send.
     """
     if not isinstance(error, msgspec.ValidationError):
         return Problem(400, "malformed_json", "The body is not JSON", f"{error}. Send one JSON value in UTF-8.")
@@ -104,7 +106,8 @@ def from_decoding(error: msgspec.DecodeError, root: str = "") -> Problem:
         return wrong_field(_join(place, unknown["field"]), "unknown field", fix)
     if missing := _MISSING_FIELD.search(problem):
         return wrong_field(_join(place, missing["field"]), "missing", "add this field")
-    return wrong_field(place or "body", problem, "send a value as /docs describes it")
+    name = _NAME.sub("", place).rpartition(".")[2]
+    return wrong_field(place or "body", problem, (fixes or {}).get(name, "send a value as /docs describes it"))
 
 
 def _place(path: str, root: str) -> str:

@@ -1,0 +1,246 @@
+"""The link to the lane: who waits for which reply, and what they are told when none comes.
+
+A request that was sent and not answered has an unknown outcome: its caller hears so at once when
+the lane goes, or after the reply time-out, and retries with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from penstock.contracts.commands import COMMAND, REPLY
+from penstock.contracts.lane_port import Reply
+from penstock.kit.http.problem import Problem, too_many, unavailable
+from penstock.kit.ring import LaneAway, RingClient
+from penstock.kit.settings import Settings
+
+log = structlog.get_logger()
+
+#: A token is the request's number and, in its lower bits, the command's place in the request.
+_PLACE_BITS: Final = 20
+_PLACES: Final = (1 << _PLACE_BITS) - 1
+_FIRST_PAUSE_S: Final = 0.02
+_LONGEST_PAUSE_S: Final = 0.5
+#: Pause before the rest of a batch is offered again to a full ring.
+_FULL_PAUSE_S: Final = 0.001
+
+
+class _Waiter:
+    """One request's replies, as they come in."""
+
+    __slots__ = ("future", "left", "payload", "replies")
+
+    def __init__(self, count: int, future: asyncio.Future[None]) -> None:
+        self.replies: NDArray[Any] = np.zeros(count, dtype=REPLY)
+        self.payload = b""
+        self.left = count
+        self.future = future
+
+    def take(self, replies: NDArray[Any], payload: bytes) -> None:
+        self.replies[replies["token"] & _PLACES] = replies
+        self.payload = payload
+        self.left -= len(replies)
+        if self.left == 0 and not self.future.done():
+            self.future.set_result(None)
+
+
+class LaneLink:
+    """Implements ``contracts.lane_port.Lane`` on a ring; use it from one event loop only."""
+
+    def __init__(self, settings: Settings, socket_path: Path) -> None:
+        self._settings = settings
+        self._path = socket_path
+        self._ring: RingClient | None = None
+        self._waiters: dict[int, _Waiter] = {}
+        self._number = 0
+        self._singles: list[tuple[bytes, bytes, int]] = []
+        self._broken = asyncio.Event()
+        #: Called after each connection, before requests are let through.
+        self.on_connected: Callable[[], Any] = _nothing
+        self.late_replies = 0
+        self.unknown_outcomes = 0
+
+    @property
+    def connected(self) -> bool:
+        """Whether a lane is there."""
+        return self._ring is not None
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for the lane."""
+        return len(self._waiters)
+
+    # --- asking
+
+    async def ask(self, command: bytes, payload: bytes = b"") -> tuple[Reply, bytes]:
+        """Send one ``COMMAND`` record; requests of one turn of the event loop travel together.
+
+        :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
+        """
+        self._need_ring()
+        number, waiter = self._make_waiter(1)
+        if not self._singles:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._singles.append(((number << _PLACE_BITS).to_bytes(8, "little") + command[8:], payload, number))
+        await self._wait(number, waiter)
+        return Reply._make(waiter.replies[0].item()), waiter.payload
+
+    async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:
+        """Send many records in slices, as the ring takes them.
+
+        :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
+        """
+        self._need_ring()
+        number, waiter = self._make_waiter(len(commands))
+        commands = commands.copy()
+        commands["token"] = (number << _PLACE_BITS) + np.arange(len(commands))
+        sent = self._send(commands, payloads)
+        if sent == 0:
+            self._waiters.pop(number, None)
+            raise _ring_full()
+        await self._wait(number, waiter, self._send_rest(commands, payloads, sent))
+        return waiter.replies
+
+    def _need_ring(self) -> RingClient:
+        if self._ring is None:
+            raise unavailable("lane_away", "The lane is away", "Nothing was sent; send the request again.")
+        return self._ring
+
+    def _make_waiter(self, count: int) -> tuple[int, _Waiter]:
+        self._number += 1
+        waiter = _Waiter(count, asyncio.get_running_loop().create_future())
+        self._waiters[self._number] = waiter
+        return self._number, waiter
+
+    async def _wait(self, number: int, waiter: _Waiter, rest: Any = None) -> None:
+        try:
+            async with asyncio.timeout(self._settings.reply_timeout_s):
+                if rest is not None:
+                    await rest
+                await waiter.future
+        except TimeoutError:
+            self.unknown_outcomes += 1
+            raise _unknown() from None
+        finally:
+            self._waiters.pop(number, None)
+
+    def _send(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> int:
+        try:
+            return self._need_ring().send(commands, payloads)
+        except LaneAway:
+            self._lose()
+            raise _unknown() from None
+
+    async def _send_rest(self, commands: NDArray[Any], payloads: Sequence[bytes] | None, sent: int) -> None:
+        while sent < len(commands):
+            await asyncio.sleep(_FULL_PAUSE_S)
+            if self._ring is None:
+                return  # the waiter has been told already
+            sent += self._send(commands[sent:], payloads[sent:] if payloads is not None else None)
+
+    def _flush(self) -> None:
+        """Send what single requests have gathered in this turn."""
+        singles, self._singles = self._singles, []
+        if self._ring is None:
+            return  # their waiters were told when the lane went
+        commands = np.frombuffer(b"".join([record for record, _, _ in singles]), dtype=COMMAND)
+        payloads = [payload for _, payload, _ in singles]
+        try:
+            sent = self._ring.send(commands, payloads if any(payloads) else None)
+        except LaneAway:
+            self._lose()
+            return
+        for _, _, number in singles[sent:]:
+            self._fail(number, _ring_full())
+
+    # --- hearing
+
+    def _hear(self) -> None:
+        assert self._ring is not None
+        try:
+            replies, payloads = self._ring.receive()
+        except LaneAway:
+            self._lose()
+            return
+        if not len(replies):
+            return
+        numbers = replies["token"] >> _PLACE_BITS
+        starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
+        owners = numbers[starts].tolist()
+        for start, end, number in zip(starts, [*starts[1:], len(replies)], owners, strict=True):
+            waiter = self._waiters.get(number)
+            if waiter is None:
+                self.late_replies += end - start
+                continue
+            waiter.take(replies[start:end], payloads[end - 1])
+
+    def _fail(self, number: int, problem: Problem) -> None:
+        waiter = self._waiters.pop(number, None)
+        if waiter is not None and not waiter.future.done():
+            waiter.future.set_exception(problem)
+
+    def _lose(self) -> None:
+        """The lane has gone: tell everybody who waits, and start to look for the next one."""
+        if self._ring is None:
+            return
+        asyncio.get_running_loop().remove_reader(self._ring.fileno())
+        self._ring.close()
+        self._ring = None
+        self.unknown_outcomes += len(self._waiters)
+        for number in list(self._waiters):
+            self._fail(number, _unknown())
+        self._broken.set()
+        log.warning("lane_lost", lane=self._settings.lane)
+
+    # --- staying connected
+
+    async def keep_connected(self) -> None:
+        """Connect, and connect again whenever the lane has gone; runs until it is cancelled."""
+        pause_s = _FIRST_PAUSE_S
+        while True:
+            if not self._connect():
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                continue
+            pause_s = _FIRST_PAUSE_S
+            log.info("lane_connected", lane=self._settings.lane)
+            self.on_connected()
+            await self._broken.wait()
+            await asyncio.sleep(pause_s)
+
+    def _connect(self) -> bool:
+        settings = self._settings
+        try:
+            ring = RingClient.connect(
+                self._path, slots=settings.ring_slots, payload_bytes=settings.payload_bytes, command=COMMAND, reply=REPLY
+            )
+        except LaneAway:
+            return False
+        self._ring = ring
+        self._broken.clear()
+        asyncio.get_running_loop().add_reader(ring.fileno(), self._hear)
+        return True
+
+    def close(self) -> None:
+        """Leave the lane."""
+        self._lose()
+
+
+def _nothing() -> None:
+    return
+
+
+def _unknown() -> Problem:
+    detail = "The lane did not answer. Retry with the same id: the command takes effect once, and you get its outcome."
+    return unavailable("outcome_unknown", "The outcome is unknown", detail)
+
+
+def _ring_full() -> Problem:
+    return too_many("ring_full", "The lane is busy", "Nothing was done; send the request again after Retry-After.")

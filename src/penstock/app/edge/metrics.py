@@ -1,0 +1,119 @@
+"""What an edge counts, and the lane's figures, as Prometheus text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from penstock.contracts.lane_port import COMMIT_BOUNDS_MS, StatusAnswer
+from penstock.contracts.reasons import Reason
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS: Final = (0.001, 0.002, 0.003, 0.005, 0.008, 0.013, 0.021, 0.034, 0.055, 0.089, 0.144, 0.233, 0.377, 1.0, 10.0)
+#: Field of ``Counters`` → sentence; those that only grow while the lane's process lives.
+_COUNTED: Final = {
+    "batches": "Batches committed", "commands": "Commands taken", "rows": "Journal rows written",
+    "replays": "Commands answered from the journal", "refused": "Commands refused without a trace",
+}  # fmt: skip
+_MEASURED: Final = {
+    "epoch": "Epoch of the lane", "last_seq": "Last committed sequence", "accounts": "Accounts", "customers": "Customers",
+    "purses": "Purses", "open_holds": "Open holds", "ring_depth_last": "Commands found waiting by the last batch",
+    "batch_rows_last": "Rows of the last batch", "checkpoint_seq": "Sequence of the newest checkpoint",
+    "policy_version": "Version of the policy in force", "ids_in_memory": "Command ids kept in memory",
+    "evicted": "Entries evicted from bounded tables",
+}  # fmt: skip
+
+
+class EdgeMetrics:
+    """Counters of this edge, and a place for the lane's newest figures."""
+
+    def __init__(self, time_us: Callable[[], int]) -> None:
+        self._registry = CollectorRegistry()
+        labels = ["route", "method", "status"]
+        self._requests = Counter("penstock_edge_requests", "Requests answered", labels, registry=self._registry)
+        self._seconds = Histogram(
+            "penstock_edge_request_seconds", "From header to answer", ["route"], buckets=_SECONDS, registry=self._registry
+        )
+        self.in_flight = Gauge("penstock_edge_in_flight", "Requests under way", registry=self._registry)
+        self._counters: dict[tuple[str, str, int], Counter] = {}
+        self._histograms: dict[str, Histogram] = {}
+        self.lane = LaneFigures(time_us)
+        self._registry.register(self.lane)
+
+    def watch(self, name: str, sentence: str, read: Callable[[], float]) -> None:
+        """Add a figure that is read when somebody asks."""
+        Gauge(name, sentence, registry=self._registry).set_function(read)
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request; the routes are few, so their children are kept."""
+        key = (route, method, status)
+        counter = self._counters.get(key)
+        if counter is None:
+            counter = self._counters[key] = self._requests.labels(route, method, str(status))
+        counter.inc()
+        histogram = self._histograms.get(route)
+        if histogram is None:
+            histogram = self._histograms[route] = self._seconds.labels(route)
+        histogram.observe(seconds)
+
+    def text(self) -> bytes:
+        """The whole in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class LaneFigures(Collector):
+    """Turns the lane's newest status into metrics."""
+
+    def __init__(self, time_us: Callable[[], int]) -> None:
+        self._time_us = time_us
+        self.status: StatusAnswer | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of now; none while the lane has not been seen."""
+        status = self.status
+        if status is None:
+            return
+        counters = status.counters
+        for field, sentence in _COUNTED.items():
+            yield CounterMetricFamily(f"penstock_lane_{field}", sentence, value=getattr(counters, field))
+        for field, sentence in _MEASURED.items():
+            yield GaugeMetricFamily(f"penstock_lane_{field}", sentence, value=getattr(counters, field))
+        if counters.checkpoint_time_us:
+            age_s = (self._time_us() - counters.checkpoint_time_us) / 1e6
+            yield GaugeMetricFamily("penstock_lane_checkpoint_age_seconds", "Age of the newest checkpoint", value=age_s)
+        yield GaugeMetricFamily(
+            "penstock_lane_commit_seconds_last", "Time of the last commit", value=counters.commit_us_last / 1e6
+        )
+        yield _commit_times(status)
+        yield _money(status)
+        yield _outcomes(status)
+
+
+def _commit_times(status: StatusAnswer) -> Metric:
+    total, buckets = 0, []
+    bounds = [*(str(bound / 1000) for bound in COMMIT_BOUNDS_MS), "+Inf"]
+    for bound, count in zip(bounds, status.commit_times, strict=True):
+        total += count
+        buckets.append((bound, float(total)))
+    family = HistogramMetricFamily("penstock_lane_commit_seconds", "Time of a commit")
+    family.add_metric([], buckets=buckets, sum_value=None)
+    return family
+
+
+def _money(status: StatusAnswer) -> Metric:
+    family = GaugeMetricFamily("penstock_lane_money_minor", "Money in minor units", labels=["currency", "what"])
+    for code, totals in status.totals.items():
+        for what, amount in totals._asdict().items():
+            family.add_metric([code, what], amount)
+    return family
+
+
+def _outcomes(status: StatusAnswer) -> Metric:
+    family = CounterMetricFamily("penstock_lane_outcomes", "Commands by reason", labels=["reason"])
+    for code, count in status.reasons.items():
+        family.add_metric([Reason(code).name.lower()], count)
+    return family

@@ -1,0 +1,1 @@
+"""Customers: tier, limits, and what is used of them."""

@@ -1,0 +1,37 @@
+"""Reading route of customers: translate only. Customers are opened by a command like any other."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from litestar import get
+from litestar.params import Dependency
+
+from penstock.contracts import ids as public
+from penstock.contracts.commands import Query
+from penstock.contracts.lane_port import customer_answer
+from penstock.contracts.principal import Principal, Scope
+from penstock.contracts.reading import Reading
+from penstock.kit.http.problem import not_found
+from penstock.prepare.customers.rules import limit_views
+from penstock.prepare.customers.views import CustomerView
+
+
+@get("/v1/customers/{customer:str}", summary="Read a customer", tags=["prepare"])
+async def read_customer(
+    customer: str,
+    principal: Annotated[Principal, Dependency(skip_validation=True)],
+    reading: Annotated[Reading, Dependency(skip_validation=True)],
+) -> CustomerView:
+    """The customer's tier, its limits, and what is used of them today, this month and this year."""
+    principal.require(Scope.READ, Scope.OPERATE)
+    index = reading.decode(public.Kind.CUSTOMER, "customer", customer)
+    payload, as_of_seq = await reading.ask(Query.CUSTOMER, principal, index)
+    if payload is None:
+        raise not_found("customer")
+    found = customer_answer(payload)
+    policy = reading.policy()
+    tier = policy.tiers[found.tier]
+    limits = limit_views(policy, tier, found.purses)
+    name = reading.ids.encode(public.Kind.CUSTOMER, index)
+    return CustomerView(name, tier, found.accounts, found.opened_seq, limits, as_of_seq)

@@ -1,0 +1,159 @@
+"""The bodies of commands as callers write them. Unknown fields are refused, amounts bounded while decoding.
+
+The ``…Item`` classes are the same bodies inside a batch, where ``command`` says which one it is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from penstock.contracts.money import MAX_AMOUNT_MINOR
+
+_SECONDS_OF_A_YEAR = 366 * 86_400
+
+CommandId = Annotated[
+    str,
+    Meta(
+        description="A UUIDv7 made by the caller; the same id with the same content gives the same outcome.",
+        extra_json_schema={"format": "uuid"},
+        examples=["019b76da-a800-7000-8000-000000000001"],
+    ),
+]
+AccountId = Annotated[str, Meta(description="An account's id, `acc_` and 13 characters.", max_length=64)]
+CustomerId = Annotated[str, Meta(description="A customer's id, `cus_` and 13 characters.", max_length=64)]
+PaymentId = Annotated[str, Meta(description="A payment's id, `pay_` and 13 characters.", max_length=64)]
+AmountMinor = Annotated[
+    int, Meta(ge=1, le=MAX_AMOUNT_MINOR, description="An amount in minor units (fen, cents), never a fraction.")
+]
+CurrencyCode = Literal["CNY", "USD", "EUR", "HKD", "JPY"]
+PaymentTypeName = Literal["transfer", "purchase", "bill"]
+Reference = Annotated[str, Meta(max_length=140, description="The caller's own words for the payment.")]
+Metadata = Annotated[dict[str, str], Meta(description="Names and texts that the journal keeps beside the payment.")]
+Lifetime = Annotated[
+    int, Meta(ge=1, le=_SECONDS_OF_A_YEAR, description="Seconds until a hold runs out; absent = the policy's.")
+]
+
+
+class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """What every command has."""
+
+    id: CommandId
+
+
+class OpenCustomer(Body, frozen=True, kw_only=True):
+    """Open a customer of one of the policy's tiers."""
+
+    tier: Annotated[str, Meta(max_length=100, description="A tier that the policy names.", examples=["basic"])]
+
+
+class OpenAccount(Body, frozen=True, kw_only=True):
+    """Open an account of a customer."""
+
+    customer: CustomerId
+    currency: CurrencyCode
+
+
+class WithText(Body, frozen=True, kw_only=True):
+    """A command that may carry free text."""
+
+    reference: Reference | None = None
+    metadata: Metadata | None = None
+
+
+class Deposit(WithText, frozen=True, kw_only=True):
+    """Money arrives on an account from outside."""
+
+    account: AccountId
+    amount_minor: AmountMinor
+    currency: CurrencyCode
+
+
+class Withdraw(WithText, frozen=True, kw_only=True):
+    """Money leaves an account to the outside."""
+
+    account: AccountId
+    amount_minor: AmountMinor
+    currency: CurrencyCode
+
+
+class Pay(WithText, frozen=True, kw_only=True):
+    """Pay from one account to another, at once or by a hold that is cleared later."""
+
+    payer: AccountId
+    payee: AccountId
+    amount_minor: AmountMinor
+    currency: CurrencyCode
+    type: PaymentTypeName
+    hold_only: bool = False
+    hold_lifetime_s: Lifetime | None = None
+
+
+class Clear(Body, frozen=True, kw_only=True):
+    """Let held money reach the payee: all of it, or a part."""
+
+    amount_minor: AmountMinor | None = None
+    release_rest: bool = False
+
+
+class Release(Body, frozen=True, kw_only=True):
+    """Give held money back to the payer: all of it, or a part."""
+
+    amount_minor: AmountMinor | None = None
+
+
+class Cancel(Body, frozen=True, kw_only=True):
+    """End a held payment on the payer's wish; what is still held goes back."""
+
+
+class OpenCustomerItem(OpenCustomer, tag_field="command", tag="open_customer", frozen=True, kw_only=True):
+    """``open_customer`` in a batch."""
+
+
+class OpenAccountItem(OpenAccount, tag_field="command", tag="open_account", frozen=True, kw_only=True):
+    """``open_account`` in a batch."""
+
+
+class DepositItem(Deposit, tag_field="command", tag="deposit", frozen=True, kw_only=True):
+    """``deposit`` in a batch."""
+
+
+class WithdrawItem(Withdraw, tag_field="command", tag="withdraw", frozen=True, kw_only=True):
+    """``withdraw`` in a batch."""
+
+
+class PayItem(Pay, tag_field="command", tag="pay", frozen=True, kw_only=True):
+    """``pay`` in a batch."""
+
+
+class ClearItem(Clear, tag_field="command", tag="clear", frozen=True, kw_only=True):
+    """``clear`` in a batch."""
+
+    payment: PaymentId
+
+
+class ReleaseItem(Release, tag_field="command", tag="release", frozen=True, kw_only=True):
+    """``release`` in a batch."""
+
+    payment: PaymentId
+
+
+class CancelItem(Cancel, tag_field="command", tag="cancel", frozen=True, kw_only=True):
+    """``cancel`` in a batch."""
+
+    payment: PaymentId
+
+
+Item = (
+    OpenCustomerItem
+    | OpenAccountItem
+    | DepositItem
+    | WithdrawItem
+    | PayItem
+    | ClearItem
+    | ReleaseItem
+    | CancelItem
+)
+FollowUp = Clear | Release | Cancel

@@ -1,0 +1,1 @@
+"""Looking back: a payment and its events, an account and its history."""

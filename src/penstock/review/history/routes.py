@@ -1,0 +1,144 @@
+"""Reading routes of payments and accounts: translate only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from litestar import get
+from litestar.params import Dependency, Parameter
+
+from penstock.contracts import ids as public
+from penstock.contracts.commands import Query
+from penstock.contracts.ids import BadPublicId
+from penstock.contracts.lane_port import AccountAnswer, account_answer, payment_answer
+from penstock.contracts.money import CURRENCIES
+from penstock.contracts.principal import Principal
+from penstock.contracts.reading import Reading
+from penstock.contracts.words import CURRENCY_CODES, REASONS, STATES, TYPES, time_text
+from penstock.kit.http.problem import not_found, wrong_field
+from penstock.review.history import rules, store
+from penstock.review.history.access import may_read, may_see_payment
+from penstock.review.history.store import Row
+from penstock.review.history.views import AccountView, Page, PaymentView
+
+Given = Annotated[Reading, Dependency(skip_validation=True)]
+Caller = Annotated[Principal, Dependency(skip_validation=True)]
+_ACCOUNT_KINDS: Final = {1: "customer", 2: "settlement", 3: "fees", 4: "suspense"}
+_FEES: Final = 3
+_USUAL_PAGE: Final = 50
+#: Events of one payment that are read; a hold that was cleared in more parts shows the newest.
+_MOST_EVENTS: Final = 10_000
+
+
+@get("/v1/accounts/{account:str}", summary="Read an account", tags=["review"])
+async def read_account(account: str, principal: Caller, reading: Given) -> AccountView:
+    """Balance and holds of an account."""
+    may_read(principal)
+    index, found, as_of_seq = await _account(account, principal, reading)
+    customer = reading.ids.encode(public.Kind.CUSTOMER, found.customer) if found.customer else None
+    return AccountView(
+        reading.account(index), _ACCOUNT_KINDS[found.kind], CURRENCIES[found.currency_slot].code,
+        found.available_minor, found.held_minor, found.open_holds, found.opened_seq, found.last_seq, as_of_seq, customer,
+    )  # fmt: skip
+
+
+@get("/v1/accounts/{account:str}/entries", summary="Read an account's history", tags=["review"])
+async def read_entries(
+    account: str,
+    principal: Caller,
+    reading: Given,
+    cursor: Annotated[str, Parameter(description="`next_cursor` of the page before")] = "",
+    limit: Annotated[int, Parameter(description="entries on the page")] = _USUAL_PAGE,
+) -> Page:
+    """The account's history, newest first, by walking the links of the journal's rows."""
+    may_read(principal)
+    if not 1 <= limit <= reading.page_entries:
+        raise wrong_field("limit", f"{limit} entries", f"use 1 to {reading.page_entries}")
+    index, found, as_of_seq = await _account(account, principal, reading)
+    start = _start(cursor, index, reading) if cursor else found.last_seq
+    rows: list[Row] = []
+    if start:
+        async with reading.journal() as connection:
+            rows = await store.account_rows(connection, reading.lane_number, index, start, limit)
+    if start and not (rows and rules.is_of(rows[0], index, takes_fees=found.kind == _FEES)):
+        raise _bad_cursor()
+    return _page(rows, index, found, as_of_seq, reading)
+
+
+@get("/v1/payments/{payment:str}", summary="Read a payment", tags=["review"])
+async def read_payment(payment: str, principal: Caller, reading: Given) -> PaymentView:
+    """A payment's state, sums and events; readable by the client that sent it and the one that receives it."""
+    may_read(principal)
+    seq = reading.decode(public.Kind.PAYMENT, "payment", payment)
+    payload, as_of_seq = await reading.ask(Query.PAYMENT, principal, seq)
+    assert payload is not None  # the lane answers for any number
+    last_seq = payment_answer(payload).last_seq
+    async with reading.journal() as connection:
+        first = await store.row(connection, reading.lane_number, seq)
+        if first is None or seq > as_of_seq or rules.payment_seq(first) != seq:
+            raise not_found("payment")
+        if not await may_see_payment(first, principal, reading):
+            raise not_found("payment")
+        last_seq = last_seq or await store.last_closed(connection, reading.lane_number, seq)
+        rows = await store.payment_rows(connection, reading.lane_number, last_seq, _MOST_EVENTS)
+    return _payment_view(first, rows, as_of_seq, reading)
+
+
+async def _account(text: str, principal: Principal, reading: Reading) -> tuple[int, AccountAnswer, int]:
+    index = reading.decode(public.Kind.ACCOUNT, "account", text)
+    payload, as_of_seq = await reading.ask(Query.ACCOUNT, principal, index)
+    if payload is None:
+        raise not_found("account")
+    return index, account_answer(payload), as_of_seq
+
+
+def _start(cursor: str, account: int, reading: Reading) -> int:
+    try:
+        return reading.ids.decode(public.Kind.CURSOR, cursor, bound_to=account)
+    except BadPublicId:
+        raise _bad_cursor() from None
+
+
+def _bad_cursor() -> Exception:
+    return wrong_field("cursor", "not a cursor of this account", "use next_cursor of a page of the same account")
+
+
+def _page(rows: list[Row], index: int, found: AccountAnswer, as_of_seq: int, reading: Reading) -> Page:
+    before = rules.previous_seq(rows[-1], index) if rows else 0
+    cursor = reading.ids.encode(public.Kind.CURSOR, before, bound_to=index) if before else None
+
+    def name_payment(seq: int) -> str:
+        return reading.ids.encode(public.Kind.PAYMENT, seq)
+
+    entries = [rules.entry(row, index, reading.account, name_payment) for row in rows]
+    return Page(reading.account(index), CURRENCIES[found.currency_slot].code, entries, cursor, as_of_seq)
+
+
+def _payment_view(first: Row, rows: list[Row], as_of_seq: int, reading: Reading) -> PaymentView:
+    whole = rows[-1].seq == first.seq
+    counted = rules.sums(rows)
+    side = rules.side(first)
+    declined = first.reason != 0
+    return PaymentView(
+        payment=reading.ids.encode(public.Kind.PAYMENT, first.seq),
+        state=STATES[rows[0].state],
+        reason=REASONS[first.reason],
+        reason_code=first.reason,
+        type=TYPES[first.payment_type],
+        currency=CURRENCY_CODES[first.currency],
+        amount_minor=first.amount_minor,
+        cleared_minor=counted.cleared,
+        released_minor=counted.released,
+        remaining_minor=0 if declined else first.amount_minor - counted.cleared - counted.released,
+        held_minor=counted.held,
+        fee_minor=counted.fee,
+        time=time_text(first.time_us),
+        events=[rules.event(row) for row in reversed(rows)],
+        as_of_seq=as_of_seq,
+        events_left_out=not whole,
+        payer=reading.account(first.payer_account) or None,
+        payee=reading.account(first.payee_account) or None,
+        expires=time_text(first.expires_us) if first.expires_us else None,
+        reference=side.reference,
+        metadata=side.metadata,
+    )

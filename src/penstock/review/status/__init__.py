@@ -1,0 +1,1 @@
+"""The lane's figures for people."""
