@@ -1,8 +1,7 @@
 """The supervisor: database, keeper, lane and edges, started in order, watched, stopped in reverse.
 
-    with Supervisor(settings) as supervisor:   # starts everything
-        supervisor.wait_until_ready()
-        supervisor.watch(stop)                 # until `stop` is set; starts again what dies
+Used as a context: `with Supervisor(settings) as supervisor` starts everything, `wait_until_ready` waits for the
+edges, `watch(stop)` starts again what dies until `stop` is set, and leaving the context stops all.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ class Supervisor:
 
     @property
     def processes(self) -> dict[str, int]:
-        """Names and process ids of what runs now: ``postgres``, ``keeper``, ``lane``, ``edge-0`` …"""
+        """Names and process ids of what runs now: ``postgres``, ``keeper``, ``lane``, ``edge-0`` and so on."""
         found = {child.name: child.pid for child in self._children if child.pid is not None}
         return found if self._server is None else {"postgres": self._server.pid, **found}
 

@@ -87,6 +87,9 @@ def _connect() -> Connection[Any]:
     from penstock.kit import db
 
     settings = wiring.load()
+    if not settings.database_url and not (settings.home / "postgres").is_dir():
+        typer.echo(f"penstock: no installation at {settings.home}: set PENSTOCK_HOME, or make one with `penstock serve`", err=True)
+        raise typer.Exit(2)
     try:
         return db.connect(wiring.dsn(settings, "penstock_edge"), name="penstock-cli")
     except psycopg.OperationalError as error:
