@@ -161,7 +161,7 @@ def test_a_column_of_the_wrong_type_is_named(tmp_path: Path) -> None:
         (BASE + '[type]\ncolumn = "x"\nconstant = "bill"\n', "either `constant` or `column`"),
         (BASE + '[funding]\nmode = "fixed"\n', "funding.amount_minor"),
         (BASE + '[rows]\norder = "time"\n', "needs a time column"),
-        (BASE + '[surprise]\nx = 1\n', "surprise"),
+        (BASE + "[surprise]\nx = 1\n", "surprise"),
         (BASE + '[metadata]\nrow = "from"\n', "metadata.row"),
         ("not toml", "cannot be read"),
     ],
