@@ -12,7 +12,6 @@ import pytest
 
 from penstock.kit import db, postgres
 
-
 Start = Callable[[], postgres.PostgresServer]
 
 

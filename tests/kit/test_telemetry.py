@@ -16,11 +16,11 @@ def test_sensitive_values_are_masked_at_any_depth(key: str) -> None:
     assert "visible" not in str(event)
 
 
-def test_the_rest_stays(key: str = "key_id") -> None:
-    event = {"event": "refused", key: "abc", "client": 7, "times": [1, 2]}
+def test_the_rest_stays() -> None:
+    event = {"event": "refused", "key_id": "abc", "client": 7, "times": [1, 2]}
     assert mask_sensitive(None, "info", dict(event)) == event
 
 
 def test_values_that_the_database_quotes_are_masked() -> None:
-    text = 'psycopg.errors.UniqueViolation: duplicate key\nDETAIL:  Key (reference)=(rent for June) already exists.'
+    text = "UniqueViolation: duplicate key\nDETAIL:  Key (reference)=(rent for June) already exists."
     assert "rent" not in str(mask_exception(None, "error", {"exception": text}))

@@ -1,0 +1,49 @@
+# Penstock. `make` alone lists the tasks.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: help setup demo serve test chaos lint format bench clean
+
+help: ## list the tasks
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.ready ## make .venv with the exact versions of constraints.txt; again only when they change
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'Penstock needs Python 3.11 or newer; name one: make PYTHON=python3.12'; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) \
+		|| { echo 'python cannot make virtual environments; install its venv package (Debian: python3-venv)'; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]' \
+		|| { echo 'the installation failed; see the lines above, then run `make setup` again'; exit 1; }
+	@touch $@
+
+demo: setup ## live traffic on this machine until Ctrl-C; ARGS="--for 30s" ends by itself
+	@$(BIN)/penstock demo $(ARGS)
+
+serve: setup ## run everything, without traffic
+	@$(BIN)/penstock serve $(ARGS)
+
+test: setup ## all tests but the long ones, in random order; ARGS="-k heads" picks some
+	@$(BIN)/python -m pytest -n 2 -m 'not chaos' $(ARGS)
+
+chaos: setup ## the long runs that kill processes under load; they print their seeds
+	@$(BIN)/python -m pytest -m chaos -s --timeout 3600 $(ARGS)
+
+lint: setup ## formatting rules, types and import contracts
+	@$(BIN)/ruff check . || { echo 'remedy: `.venv/bin/ruff check --fix .`, or explain an exception'; exit 1; }
+	@$(BIN)/mypy || { echo 'remedy: give the types that mypy asks for'; exit 1; }
+	@$(BIN)/lint-imports --no-cache || { echo 'remedy: see "The house" in ARCHITECTURE.md; a contract is changed openly, with a reason'; exit 1; }
+
+format: setup ## put imports and simple matters in order
+	@$(BIN)/ruff check --fix .
+
+bench: setup ## measure: ARGS="lane --seconds 30 --accounts 1000000 --json"
+	@$(BIN)/penstock bench $(ARGS)
+
+clean: ## remove the environment and what tools left; data in ./var stays
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find src tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
