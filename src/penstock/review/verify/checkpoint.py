@@ -1,0 +1,206 @@
+"""The newest checkpoint against what the journal says: each segment at its own sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+
+from penstock.contracts.commands import PaymentType
+from penstock.contracts.money import CURRENCIES
+from penstock.review.verify.columns import BoolArray, IntArray
+from penstock.review.verify.entities import Entities, Table
+from penstock.review.verify.findings import Findings
+from penstock.review.verify.limits import Limits, month_of
+from penstock.review.verify.manifest import Checkpoint, Segment
+from penstock.review.verify.payments import Payments
+from penstock.review.verify.policies import WINDOW_FIELDS
+
+_ACCOUNT: Final = {
+    "available_minor": "available", "held_minor": "held", "last_seq": "last_seq", "customer": "customer",
+    "purse": "purse", "currency_slot": "slot", "kind": "kind", "opened_seq": "opened_seq", "open_holds": "open_holds",
+}  # fmt: skip
+_CUSTOMER: Final = {name: name for name in ("tier", "client", "last_seq", "opened_seq", "accounts")}
+_PURSE: Final = {"customer": "customer", "currency_slot": "slot", "last_seq": "last_seq"}
+
+
+class CheckpointCheck:
+    """Compares the segments of one checkpoint as the audit passes their sequences."""
+
+    def __init__(
+        self, checkpoint: Checkpoint, entities: Entities, limits: Limits, payments: Payments, findings: Findings
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._entities = entities
+        self._limits = limits
+        self._payments = payments
+        self._findings = findings
+        self._compare: dict[str, Callable[[Segment, int], None]] = {
+            "accounts": self._compare_accounts, "customers": self._compare_customers, "purses": self._compare_purses,
+            "holds": self._compare_holds, "scalars": self._compare_scalars,
+        }  # fmt: skip
+        self._open_from: dict[int, IntArray] = {}
+        self._found_holds: list[IntArray] = []
+        self.compared = 0
+
+    def stops(self) -> set[int]:
+        """The sequences at which the audit must pause."""
+        return {segment.seq for segment in self._checkpoint.segments if segment.table in self._compare}
+
+    def at(self, seq: int, day: int) -> None:
+        """Compare the segments that are true at ``seq``; ``day`` is that row's business day."""
+        for segment in self._checkpoint.segments:
+            if segment.seq != seq or segment.table not in self._compare:
+                continue
+            missing = _needed(segment.table) - set(segment.columns)
+            if missing:
+                self._add(seq, f"lacks the columns {', '.join(sorted(missing))} of its table {segment.table}")
+                continue
+            self._compare[segment.table](segment, day)
+            self.compared += 1
+
+    def finish(self, last_seq: int, digests: dict[int, bytes]) -> None:
+        """Compare the manifest with the chain, and look for segments that were never reached."""
+        manifest = self._checkpoint.manifest
+        if manifest.seq > last_seq:
+            self._add(last_seq, f"lies above the journal's last row {last_seq}", expected=last_seq, found=manifest.seq)
+        elif manifest.seq > 0 and (digest := digests.get(manifest.seq, b"").hex()) != manifest.digest:
+            self._add(manifest.seq, "has another digest than the chain", expected=digest, found=manifest.digest)
+        for seq in sorted(self.stops()):
+            if seq > last_seq or seq > manifest.seq:
+                self._add(last_seq, f"has a segment that claims to be true at row {seq}", found=seq)
+        self._check_all_holds()
+
+    def _compare_accounts(self, segment: Segment, _day: int) -> None:
+        self._compare_table(segment, self._entities.accounts, _ACCOUNT, account=True)
+
+    def _compare_customers(self, segment: Segment, _day: int) -> None:
+        self._compare_table(segment, self._entities.customers, _CUSTOMER)
+        number = _numbers(segment)
+        known = (number > 0) & (number <= self._entities.customers.count)
+        for currency in CURRENCIES:
+            expected = np.where(known, self._entities.purse_of[np.where(known, number, 0), currency.slot], 0)
+            self._report(segment, f"purse_{currency.code}", expected, segment[f"purse_{currency.code}"])
+
+    def _compare_purses(self, segment: Segment, day: int) -> None:
+        purses = self._entities.purses
+        self._compare_table(segment, purses, _PURSE)
+        number = _numbers(segment)
+        known = (number > 0) & (number <= purses.count)
+        expected = self._limits.at_day(purses.count, day)[np.where(known, number, 0)]
+        current = {"day": segment["day"] == day}
+        month, this_month = segment["month"], _month(day)
+        current |= {"month": month == this_month, "year": month // 12 == this_month // 12}
+        for kind in PaymentType:
+            for column, field in enumerate(WINDOW_FIELDS):
+                name = f"{field}_{kind.name.lower()}"
+                found = np.where(current[field.split("_")[0]], segment[name], 0)
+                self._report(segment, name, np.where(known, expected[:, kind, column], 0), found)
+
+    def _compare_holds(self, segment: Segment, _day: int) -> None:
+        used = np.flatnonzero(segment["origin_seq"] != 0)
+        origins, mine = segment["origin_seq"][used], self._payments.holds
+        at = np.minimum(np.searchsorted(mine["origin_seq"], origins), max(len(mine["origin_seq"]) - 1, 0))
+        known = mine["origin_seq"][at] == origins if len(mine["origin_seq"]) else np.zeros(len(origins), np.bool_)
+        self._mark(segment, ~known, used, "holds the payment {found}, which is not open", origins, origins)
+        for name in mine:
+            expected, found = mine[name][at[known]], segment[name][used[known]]
+            self._mark(
+                segment, found != expected, used[known],
+                f"has the {name} {{found}} for an open payment; by the journal it is {{expected}}", expected, found,
+            )  # fmt: skip
+        self._found_holds.append(origins)
+        self._open_from.setdefault(segment.seq, mine["origin_seq"].copy())
+
+    def _compare_scalars(self, segment: Segment, _day: int) -> None:
+        counts = {
+            "last_seq": segment.seq, "accounts": self._entities.accounts.count,
+            "customers": self._entities.customers.count, "purses": self._entities.purses.count,
+            "holds_open": len(self._payments.holds["origin_seq"]),
+        }  # fmt: skip
+        for name, expected in counts.items():
+            found = int(segment[name][0]) if len(segment.values) else 0
+            if found != expected:
+                self._add(segment.seq, f"says {found} for {name}; by the journal it is {expected}", expected, found)
+
+    def _check_all_holds(self) -> None:
+        """A payment that was open at the sequences of all segments is in one of them, and in one only."""
+        if not self._open_from:
+            return
+        found, counts = np.unique(np.concatenate(self._found_holds), return_counts=True)
+        always = None
+        for origins in self._open_from.values():
+            always = origins if always is None else np.intersect1d(always, origins)
+        assert always is not None
+        for origin in np.setdiff1d(always, found)[:100].tolist():
+            self._add(max(self._open_from), f"lacks the open payment {origin}", expected=origin)
+        for origin in found[counts > 1][:100].tolist():
+            self._add(max(self._open_from), f"has the open payment {origin} twice", found=origin)
+
+    def _compare_table(self, segment: Segment, table: Table, names: dict[str, str], *, account: bool = False) -> None:
+        number = _numbers(segment)
+        known = (number > 0) & (number <= table.count)
+        for name, mine in names.items():
+            expected = np.where(known, table[mine][np.where(known, number, 0)], 0)
+            self._report(segment, name, expected, segment[name], account=account)
+        # what was opened before the table's first segment is in one of them; what came later is replayed
+        segments = [s for s in self._checkpoint.segments if s.table == segment.table]
+        if segment is min(segments, key=lambda s: s.seq):
+            self._check_cover(segments, segment, table.count)
+
+    def _check_cover(self, segments: list[Segment], earliest: Segment, count: int) -> None:
+        end = 0
+        for segment in sorted(segments, key=lambda s: s.first):
+            if segment.first > end:
+                break
+            end = max(end, segment.first + len(segment.values))
+        if end <= count:
+            self._add(earliest.seq, f"lacks the record {end} of its table {earliest.table}", expected=count, found=end - 1)
+
+    def _report(
+        self, segment: Segment, name: str, expected: IntArray, found: IntArray, *, account: bool = False
+    ) -> None:
+        wrong = (expected != found) & (_numbers(segment) > 0)
+        sentence = f"has the {name} {{found}} in record {{account}}; by the journal it is {{expected}}"
+        self._mark(segment, wrong, np.arange(len(found)), sentence, expected, found, account=account)
+
+    def _mark(
+        self, segment: Segment, wrong: BoolArray, places: IntArray, sentence: str, expected: IntArray, found: IntArray,
+        *, account: bool = False,
+    ) -> None:  # fmt: skip
+        """Note records that differ, at the sequence at which the segment is true."""
+        for n, place in enumerate(np.flatnonzero(wrong)):
+            if n >= 100:
+                self._findings.counts["checkpoint"] += int(wrong.sum()) - n
+                return
+            record = int(places[place]) + segment.first
+            values = {"expected": int(expected[place]), "found": int(found[place])}
+            text = f"The checkpoint's table {segment.table} {sentence.format(account=record, **values)}, as of row {segment.seq}."
+            self._findings.add("checkpoint", segment.seq, text, account=record if account else 0, **values)
+
+    def _add(self, seq: int, what: str, expected: int | str | None = None, found: int | str | None = None) -> None:
+        text = f"The checkpoint {self._checkpoint.manifest.seq} {what}."
+        self._findings.add("checkpoint", seq, text, expected=expected, found=found)
+
+
+def _numbers(segment: Segment) -> IntArray:
+    return np.arange(segment.first, segment.first + len(segment.values))
+
+
+def _needed(table: str) -> set[str]:
+    counters = {f"{field}_{kind.name.lower()}" for kind in PaymentType for field in WINDOW_FIELDS}
+    holds = {
+        "origin_seq", "payer", "payee", "purse", "client", "payment_type", "currency_slot", "limit_day", "amount_minor",
+        "fee_minor", "cleared_minor", "fee_taken_minor", "released_minor", "expires_us", "last_seq",
+    }  # fmt: skip
+    needed = {
+        "accounts": set(_ACCOUNT), "customers": set(_CUSTOMER) | {f"purse_{c.code}" for c in CURRENCIES},
+        "purses": set(_PURSE) | {"day", "month"} | counters, "holds": holds,
+        "scalars": {"last_seq", "accounts", "customers", "purses", "holds_open"},
+    }  # fmt: skip
+    return needed[table]
+
+
+def _month(day: int) -> int:
+    return int(month_of(np.array([day], dtype=np.int64))[0])

@@ -1,0 +1,136 @@
+"""The limit counters of each purse, recomputed, and no accepted payment above the policy in force.
+
+Each row that changes counters is two events: for its payment type, and for the sum over all types.
+Sorted by purse and type they give each window's counter as a running sum that starts anew with the window.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from penstock.contracts.commands import PaymentType
+from penstock.review.verify.columns import BoolArray, IntArray, Rows
+from penstock.review.verify.entities import Entities, slots_of
+from penstock.review.verify.findings import Findings
+from penstock.review.verify.groups import ends_of, grown, order_by, running_sums, starts_of
+from penstock.review.verify.policies import WINDOW_FIELDS, Policies
+
+_TYPES: Final = len(PaymentType)
+_WINDOWS: Final = 3  # day, month, year
+
+
+def month_of(days: IntArray) -> IntArray:
+    """12 x year + month - 1 of days since 1970-01-01 (n,)."""
+    months: IntArray = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return months + 12 * 1970
+
+
+def windows_of(days: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """The day, month and year to which business days (n,) belong."""
+    months = month_of(days)
+    return days, months, months // 12
+
+
+class Limits:
+    """Follows the limit counters of one lane.
+
+    ``counters`` int64 (purses x types, 6) in the order of ``WINDOW_FIELDS``, true for the business day ``day`` (purses x types,).
+    """
+
+    def __init__(self, entities: Entities, policies: Policies, findings: Findings) -> None:
+        self.counters: IntArray = np.zeros((1024, 2 * _WINDOWS), dtype=np.int64)
+        self.day: IntArray = np.zeros(1024, dtype=np.int64)
+        self._entities = entities
+        self._policies = policies
+        self._findings = findings
+
+    def feed(self, rows: Rows, in_force: IntArray) -> None:
+        """Count what these rows use and give back; ``in_force`` (n,) is each row's policy version."""
+        changed = (rows["limit_minor"] != 0) | (rows["limit_count"] != 0)
+        place = np.flatnonzero(changed & self._has_purse(rows, changed))
+        self._check_offer(rows, place[rows["limit_minor"][place] > 0], in_force)
+        groups = [rows["purse"][place] * _TYPES + of for of in (0, rows["payment_type"][place])]
+        both, group = np.concatenate((place, place)), np.concatenate(groups)
+        order = order_by(group * len(rows) + both)
+        self._count(rows, both[order], group[order], in_force)
+
+    def at_day(self, purses: int, day: int) -> IntArray:
+        """The counters (purses + 1, types, 6) as they count on a day: those of windows that are over are 0."""
+        size = (purses + 1) * _TYPES
+        counters, days = grown(self.counters, size)[:size].copy(), grown(self.day, size)[:size]
+        current = windows_of(np.array([day]))
+        for window, (mine, now) in enumerate(zip(windows_of(days), current, strict=True)):
+            counters[mine != now, 2 * window : 2 * window + 2] = 0
+        return counters.reshape(purses + 1, _TYPES, 2 * _WINDOWS)
+
+    def _has_purse(self, rows: Rows, changed: BoolArray) -> BoolArray:
+        purses = rows["purse"]
+        known = (purses > 0) & (purses <= self._entities.purses.count)
+        self._findings.mark(
+            "limits", changed & ~known, rows["seq"], "Row {seq} changes the counters of purse {found}, which does not exist.",
+            found=purses,
+        )  # fmt: skip
+        return known
+
+    def _check_offer(self, rows: Rows, place: IntArray, in_force: IntArray) -> None:
+        """The type is offered, and the single amount is within the limits of the type and of all types."""
+        version, tier, slot = self._terms(rows, place, in_force)
+        kind, amount, seqs = rows["payment_type"][place], rows["amount_minor"][place], rows["seq"][place]
+        self._findings.mark(
+            "limits", ~self._policies.offered[version, tier, kind, slot], seqs,
+            "Row {seq} accepts a payment of type {found}, which is not offered to the payer's tier.", found=kind,
+            account=rows["payer_account"][place],
+        )  # fmt: skip
+        most = np.minimum(*(self._policies.limits[version, tier, of, slot, 0] for of in (0 * kind, kind)))
+        self._findings.mark(
+            "limits", amount > most, seqs, "Row {seq} accepts a payment of {found}; the limit of a single one is {expected}.",
+            expected=most, found=amount, account=rows["payer_account"][place],
+        )  # fmt: skip
+
+    def _terms(self, rows: Rows, place: IntArray, in_force: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        version = in_force[place]
+        tier = np.clip(rows["tier"][place], 0, self._policies.limits.shape[1] - 1)
+        return version, tier, np.maximum(slots_of(rows["currency"][place]), 0)
+
+    def _count(self, rows: Rows, place: IntArray, group: IntArray, in_force: IntArray) -> None:
+        size = (self._entities.purses.count + 1) * _TYPES
+        self.counters, self.day = grown(self.counters, size), grown(self.day, size)
+        business, used = rows["business_day"][place], rows["limit_day"][place]
+        starts = starts_of(group)
+        after = np.empty((len(place), 2 * _WINDOWS), dtype=np.int64)
+        windows = zip(windows_of(business), windows_of(used), windows_of(self.day[group]), strict=True)
+        for window, (now, counted, kept) in enumerate(windows):
+            anew = starts | (now != np.roll(now, 1))
+            opening = np.where(now == kept, 1, 0)
+            for part, name in enumerate(("limit_minor", "limit_count")):
+                column = 2 * window + part
+                change = np.where(counted == now, rows[name][place], 0)
+                # the kept counter goes on only in the first window of the group, if it is the same window
+                carried = np.where(starts, opening * self.counters[group, column], 0)
+                after[:, column] = running_sums(change + carried, anew)
+        self._check_counters(rows, place, group, after, in_force)
+        last = ends_of(starts) if len(starts) else starts
+        self.counters[group[last]] = after[last]
+        self.day[group[last]] = business[last]
+        purse = group[last] // _TYPES
+        np.maximum.at(self._entities.purses["last_seq"], purse, rows["seq"][place[last]])
+
+    def _check_counters(
+        self, rows: Rows, place: IntArray, group: IntArray, after: IntArray, in_force: IntArray
+    ) -> None:
+        version, tier, slot = self._terms(rows, place, in_force)
+        limits = self._policies.limits[version, tier, group % _TYPES, slot, 1:]
+        added, seqs = rows["limit_minor"][place] > 0, rows["seq"][place]
+        for column, name in enumerate(WINDOW_FIELDS):
+            found, most = after[:, column], limits[:, column]
+            self._findings.mark(
+                "limits", added & (found > most), seqs,
+                f"Row {{seq}} accepts a payment that raises the {name} to {{found}}; the limit is {{expected}}.",
+                expected=most, found=found, account=rows["payer_account"][place],
+            )  # fmt: skip
+            self._findings.mark(
+                "limits", found < 0, seqs, f"Row {{seq}} lowers the {name} of a purse to {{found}}.",
+                expected=0, found=found, account=rows["payer_account"][place],
+            )  # fmt: skip

@@ -1,0 +1,126 @@
+"""The policies that were published, as numbers by version; and the business day of a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from penstock.contracts.commands import Kind, PaymentType
+from penstock.contracts.money import BY_CODE, CURRENCIES
+from penstock.contracts.policy import BadPolicy, Policy, check_policy
+from penstock.contracts.states import State
+from penstock.review.verify.columns import BoolArray, IntArray, Rows
+from penstock.review.verify.findings import Findings
+from penstock.review.verify.groups import grown
+
+UNLIMITED: Final = 2**62
+#: The windows' fields of a limit rule, amount and count in turn, in the order of the counters.
+WINDOW_FIELDS: Final = ("day_amount", "day_count", "month_amount", "month_count", "year_amount", "year_count")
+_TYPES, _SLOTS = len(PaymentType), len(CURRENCIES)
+#: Time zones change their offset only at quarters of an hour.
+_QUARTER_US: Final = 15 * 60 * 1_000_000
+_DAY_US: Final = 86_400 * 1_000_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST_US: Final = 250_000_000_000 * 1_000_000  # in the year 9892; beyond, datetime ends
+
+
+class Policies:
+    """The policy in force at each row, learned from the ``publish`` rows.
+
+    ``limits`` int64 (versions, tiers, types, currencies, 7: single and the six windows), ``offered`` bool of
+    the same shape without the last axis, ``fees`` int64 (versions, types, currencies, [fixed, basis points,
+    most]), ``tiers`` int64 (versions,). Version 0 offers nothing.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self.version = 0
+        self.tiers: IntArray = np.zeros(4, dtype=np.int64)
+        self.limits: IntArray = np.zeros((4, 16, _TYPES, _SLOTS, 7), dtype=np.int64)
+        self.fees: IntArray = np.zeros((4, _TYPES, _SLOTS, 3), dtype=np.int64)
+        self._offered: IntArray = np.zeros((4, 16, _TYPES, _SLOTS), dtype=np.int64)
+        self._zones: dict[int, ZoneInfo] = {}
+        self._findings = findings
+
+    @property
+    def offered(self) -> BoolArray:
+        """Whether a tier may make payments of a type in a currency, by version."""
+        return self._offered.astype(np.bool_)
+
+    def feed(self, rows: Rows, bodies: dict[int, bytes]) -> IntArray:
+        """Learn the policies that are published in these rows; the version in force for each row (n,)."""
+        published = np.flatnonzero((rows["kind"] == Kind.PUBLISH) & (rows["state"] != State.DECLINED))
+        in_force = np.full(len(rows), self.version, dtype=np.int64)
+        for place in published:
+            seq = int(rows["seq"][place])
+            version = self._next_version(seq, int(rows["policy_version"][place]))
+            self._learn(version, seq, bodies.get(seq))
+            in_force[place:] = version
+        self._findings.mark(
+            "policy", rows["policy_version"] != in_force, rows["seq"],
+            "Row {seq} says policy version {found}; in force is {expected}.",
+            expected=in_force, found=rows["policy_version"],
+        )  # fmt: skip
+        self._check_days(rows, in_force)
+        return in_force
+
+    def _next_version(self, seq: int, found: int) -> int:
+        if found != self.version + 1:
+            self._findings.add(
+                "policy", seq, f"Row {seq} publishes policy version {found} after version {self.version}.",
+                expected=self.version + 1, found=found,
+            )  # fmt: skip
+        self.version += 1
+        return self.version
+
+    def _learn(self, version: int, seq: int, body: bytes | None) -> None:
+        for name in ("tiers", "limits", "fees", "_offered"):
+            setattr(self, name, grown(getattr(self, name), version + 1))
+        try:
+            policy = msgspec.json.decode(body or b"", type=Policy)
+            check_policy(policy)
+        except (msgspec.MsgspecError, BadPolicy) as error:
+            self._findings.add("policy", seq, f"The policy that row {seq} publishes cannot be read: {error}.")
+            return
+        self._zones[version] = ZoneInfo(policy.time_zone)
+        self.tiers[version] = len(policy.tiers)
+        self.limits[version] = UNLIMITED
+        for rule in policy.limits:
+            place = version, policy.tiers.index(rule.tier), PaymentType[rule.type.upper()], BY_CODE[rule.currency].slot
+            self._offered[place] = 1
+            named = [getattr(rule, field) for field in ("single", *WINDOW_FIELDS)]
+            self.limits[place] = [UNLIMITED if value is None else value for value in named]
+        for fee in policy.fees:
+            numbers = fee.fixed, fee.basis_points, fee.most
+            self.fees[version, PaymentType[fee.type.upper()], BY_CODE[fee.currency].slot] = numbers
+
+    def _check_days(self, rows: Rows, in_force: IntArray) -> None:
+        for version in np.unique(in_force):
+            zone = self._zones.get(int(version))
+            if zone is None:
+                continue
+            here = in_force == version
+            days = business_days(rows["time_us"][here], zone)
+            self._findings.mark(
+                "business_day", rows["business_day"][here] != days, rows["seq"][here],
+                "Row {seq} has the business day {found}; by its time it is {expected}.",
+                expected=days, found=rows["business_day"][here],
+            )  # fmt: skip
+
+
+def business_days(times_us: IntArray, zone: ZoneInfo) -> IntArray:
+    """The days since 1970-01-01 on the calendars of ``zone`` at some times (n,)."""
+    quarters, places = np.unique(np.clip(times_us, 0, _LATEST_US) // _QUARTER_US, return_inverse=True)
+    offsets = [_offset_us(int(quarter) * _QUARTER_US, zone) for quarter in quarters]
+    local: NDArray[np.int64] = times_us + np.array(offsets, dtype=np.int64)[places]
+    return local // _DAY_US
+
+
+def _offset_us(time_us: int, zone: ZoneInfo) -> int:
+    offset = (_EPOCH + timedelta(microseconds=time_us)).astimezone(zone).utcoffset()
+    assert offset is not None
+    return offset // timedelta(microseconds=1)

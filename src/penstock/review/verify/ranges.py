@@ -1,0 +1,86 @@
+"""Numbers that cannot be: reported once, and worked on as nearest possible, so that no later check overflows."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from penstock.contracts.commands import Kind, PaymentType
+from penstock.contracts.money import MAX_AMOUNT_MINOR, MAX_FEE_MINOR
+from penstock.contracts.reasons import WITHOUT_TRACE, Reason
+from penstock.contracts.states import State
+from penstock.review.verify.columns import IntArray, Rows
+from penstock.review.verify.entities import slots_of
+from penstock.review.verify.findings import Findings
+
+_MOST_HELD: Final = MAX_AMOUNT_MINOR + MAX_FEE_MINOR
+#: Column → the least and the most that a row may say.
+_BOUNDS: Final = {
+    "amount_minor": (0, MAX_AMOUNT_MINOR),
+    "held_minor": (-_MOST_HELD, _MOST_HELD),
+    "moved_minor": (0, MAX_AMOUNT_MINOR),
+    "fee_minor": (0, MAX_FEE_MINOR),
+    "limit_minor": (-MAX_AMOUNT_MINOR, MAX_AMOUNT_MINOR),
+    "limit_count": (-1, 1),
+    "expires_us": (0, 2**62),
+    "payment_type": (0, max(PaymentType)),
+    "client": (0, 2**31 - 1),
+}
+_MONEY: Final = ("held_minor", "moved_minor", "fee_minor", "limit_minor", "limit_count")
+_REASONS: Final = np.array(sorted(set(Reason) - WITHOUT_TRACE))
+
+
+def check_ranges(rows: Rows, findings: Findings) -> Rows:
+    """Report what is out of bounds or no word of the contracts; the rows with numbers inside the bounds.
+
+    Declined rows come back without money, which is reported.
+    """
+    _check_words(rows, findings)
+    seqs, replaced = rows["seq"], {}
+    for name, (least, most) in _BOUNDS.items():
+        values = rows[name]
+        wrong = (values < least) | (values > most)
+        if wrong.any():
+            findings.mark(
+                "range", wrong, seqs, f"Row {{seq}} has the {name} {{found}}; it must lie from {least} to {most}.",
+                found=values,
+            )  # fmt: skip
+            replaced[name] = np.clip(values, least, most)
+    return _strip_declined(rows.replace(**replaced), findings)
+
+
+def _check_words(rows: Rows, findings: Findings) -> None:
+    seqs, declined = rows["seq"], rows["state"] == State.DECLINED
+    words: dict[str, IntArray] = {"kind": np.array(Kind), "state": np.array(sorted(set(State) - {State.NONE}))}
+    for name, known in (words | {"reason": _REASONS}).items():
+        findings.mark(
+            "range", ~np.isin(rows[name], known), seqs, f"Row {{seq}} has the {name} {{found}}, which does not exist.",
+            found=rows[name],
+        )  # fmt: skip
+    findings.mark(
+        "range", ~declined & (slots_of(rows["currency"]) < 0) & _has_currency(rows["kind"]), seqs,
+        "Row {seq} has the currency {found}, which is not kept.", found=rows["currency"],
+    )  # fmt: skip
+    findings.mark(
+        "state", declined == (rows["reason"] == Reason.OK), seqs,
+        "Row {seq} has the reason {found}: a declined row needs one, another has none.", found=rows["reason"],
+    )  # fmt: skip
+
+
+def _has_currency(kinds: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    return ~np.isin(kinds, (Kind.OPEN_CUSTOMER, Kind.PUBLISH))
+
+
+def _strip_declined(rows: Rows, findings: Findings) -> Rows:
+    declined = rows["state"] == State.DECLINED
+    replaced = {}
+    for name in _MONEY:
+        wrong = declined & (rows[name] != 0)
+        if wrong.any():
+            findings.mark(
+                "declined", wrong, rows["seq"], f"Row {{seq}} is declined, but its {name} is {{found}}.",
+                expected=0, found=rows[name],
+            )  # fmt: skip
+            replaced[name] = np.where(declined, 0, rows[name])
+    return rows.replace(**replaced)

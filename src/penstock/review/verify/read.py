@@ -1,0 +1,249 @@
+"""All that the auditor asks of the database: one snapshot, read by several connections at once.
+
+Rows come by ranges of the primary key as binary COPY. PostgreSQL needs about 4 µs to send a row, more
+than the checks need, so ranges are fetched ahead on ``READERS`` connections that share the snapshot.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, Final
+
+from psycopg import Connection, sql
+from psycopg.pq import ExecStatus
+
+from penstock.review.verify.columns import FEATURE_BYTES, SELECTED, Rows, Unreadable, parse_rows
+
+AnyConnection = Connection[tuple[Any, ...]]
+READERS: Final = 2
+_HEADER_BYTES: Final = 19
+_BATCHES_AT_ONCE: Final = 10_000
+
+
+class CannotVerify(RuntimeError):
+    """The verification could not be carried out; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class LaneEnd:
+    """What the table ``lane`` says of a lane; None when the lane has rows but no record there."""
+
+    epoch: int
+    last_seq: int
+    digest: bytes
+    time_us: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One record of ``journal_batch``."""
+
+    first_seq: int
+    last_seq: int
+    epoch: int
+    encoding: int
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Rows ``first`` to ``last`` of a lane with their side records; ``misshapen`` names rows with odd widths."""
+
+    first: int
+    last: int
+    rows: Rows
+    sides: list[tuple[int, bytes]]
+    misshapen: list[int]
+
+
+class Reader:
+    """Reads one snapshot of the journal on several connections; made by :func:`open_reader`."""
+
+    def __init__(self, main: AnyConnection, others: Sequence[AnyConnection], pool: ThreadPoolExecutor) -> None:
+        self._main = main
+        self._pool = pool
+        self._free: SimpleQueue[AnyConnection] = SimpleQueue()
+        for connection in others:
+            self._free.put(connection)
+
+    def lanes(self) -> list[int]:
+        """Every lane that has a record, a batch or a row."""
+        lanes = {lane for (lane,) in self._main.execute("SELECT lane FROM lane UNION SELECT lane FROM journal_batch")}
+        for table in ("journal", "journal_side"):
+            least = -(2**15) - 1
+            query = sql.SQL("SELECT min(lane) FROM {} WHERE lane > %s").format(sql.Identifier(table))
+            while (least := self._number(query, least)) is not None:
+                lanes.add(least)
+        return sorted(lanes)
+
+    def lane_end(self, lane: int) -> LaneEnd | None:
+        """The lane's record."""
+        query = "SELECT epoch, last_seq, digest, time_us FROM lane WHERE lane = %s"
+        record = self._main.execute(query, [lane]).fetchone()
+        return LaneEnd(*record) if record else None
+
+    def last_row(self, lane: int, at_most: int) -> int:
+        """The highest sequence of a row, not above ``at_most``; 0 = none."""
+        query = sql.SQL("SELECT max(seq) FROM journal WHERE lane = %s AND seq BETWEEN 1 AND %s")
+        return self._number(query, lane, at_most) or 0
+
+    def outside(self, table: str, lane: int, last_seq: int, most: int) -> list[int]:
+        """At most ``most`` sequences of rows (or side records) that lie before 1 or after ``last_seq``."""
+        query = sql.SQL(
+            "SELECT seq FROM {} WHERE lane = %s AND (seq < 1 OR seq > %s) ORDER BY seq LIMIT %s"
+        ).format(sql.Identifier(table))
+        return [seq for (seq,) in self._main.execute(query, [lane, last_seq, most])]
+
+    def batches(self, lane: int) -> Iterator[Batch]:
+        """The batches of a lane in order of ``last_seq``."""
+        query = (
+            "SELECT first_seq, last_seq, epoch, encoding, digest FROM journal_batch "
+            "WHERE lane = %s AND last_seq > %s ORDER BY last_seq LIMIT %s"
+        )
+        after = -(2**63)
+        while found := self._main.execute(query, [lane, after, _BATCHES_AT_ONCE]).fetchall():
+            yield from (Batch(*record) for record in found)
+            after = found[-1][1]
+
+    def values_at(self, lane: int, columns: Sequence[str], seqs: Sequence[int]) -> dict[int, tuple[int, ...]]:
+        """Some columns of single rows: sequence → values."""
+        chosen = sql.SQL(", ").join(map(sql.Identifier, columns))
+        query = sql.SQL("SELECT seq, {} FROM journal WHERE lane = %s AND seq = ANY(%s)").format(chosen)
+        return {record[0]: record[1:] for record in self._main.execute(query, [lane, list(seqs)])}
+
+    def ids_at(self, lane: int, seqs: Sequence[int]) -> dict[int, tuple[int, str]]:
+        """Client and command id of single rows."""
+        query = "SELECT seq, client, command_id::text FROM journal WHERE lane = %s AND seq = ANY(%s)"
+        return {seq: (client, name) for seq, client, name in self._main.execute(query, [lane, list(seqs)])}
+
+    def fetch(self, lane: int, first: int, last: int) -> Future[Chunk]:
+        """Begin to read rows ``first`` to ``last``."""
+        return self._pool.submit(self._fetch, lane, first, last)
+
+    def _fetch(self, lane: int, first: int, last: int) -> Chunk:
+        connection = self._free.get()
+        try:
+            rows, misshapen = _read_rows(connection, lane, first, last)
+            return Chunk(first, last, rows, _read_sides(connection, lane, first, last), misshapen)
+        finally:
+            self._free.put(connection)
+
+    def _number(self, query: sql.SQL | sql.Composed, *values: Any) -> Any:
+        record = self._main.execute(query, values).fetchone()
+        assert record is not None  # an aggregate always has one row
+        return record[0]
+
+
+@contextmanager
+def open_reader(connect: Callable[[], AnyConnection]) -> Iterator[Reader]:
+    """Open the connections on one snapshot.
+
+    :param connect: makes a connection that has the journal's schema in its search path.
+    :raises psycopg.OperationalError: when the database cannot be reached.
+    """
+    connections: list[AnyConnection] = []
+    with ThreadPoolExecutor(READERS) as pool:
+        try:
+            connections.append(connect())
+            _begin(connections[0])
+            snapshot = connections[0].execute("SELECT pg_export_snapshot()").fetchone()
+            assert snapshot is not None
+            for _ in range(READERS):
+                connections.append(connect())
+                _begin(connections[-1], snapshot[0])
+            yield Reader(connections[0], connections[1:], pool)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            for connection in connections:
+                connection.close()
+
+
+def _begin(connection: AnyConnection, snapshot: str | None = None) -> None:
+    connection.autocommit = True  # the transaction is our own, with its own isolation
+    for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        connection.execute(sql.SQL("SET {} = 0").format(sql.Identifier(setting)))
+    connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    if snapshot is not None:
+        connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
+
+
+def _read_rows(connection: AnyConnection, lane: int, first: int, last: int) -> tuple[Rows, list[int]]:
+    """The rows, and those whose side hash has another length than 32; these are read as if padded or cut."""
+    data = b"".join(_copy(connection, _rows_query("side_hash", lane, first, last)))
+    misshapen: list[int] = []
+    try:
+        rows = parse_rows(data, lane, {})
+    except Unreadable:
+        query = "SELECT seq FROM journal WHERE lane = %s AND seq BETWEEN %s AND %s AND octet_length(side_hash) <> 32"
+        misshapen = [seq for (seq,) in connection.execute(query, [lane, first, last])]
+        padded = "substring(side_hash || decode(repeat('00', 32), 'hex') for 32) AS side_hash"
+        rows = _parse_padded(b"".join(_copy(connection, _rows_query(padded, lane, first, last))), lane)
+    if rows.has_features.any():
+        rows.features.update(_read_features(connection, lane, first, last))
+    return rows, misshapen
+
+
+def _parse_padded(data: bytes, lane: int) -> Rows:
+    try:
+        return parse_rows(data, lane, {})
+    except Unreadable as error:
+        raise CannotVerify(
+            "the table journal has not the columns of docs/journal-format.md (a column is NULL or has another "
+            "type); compare it with src/penstock/journal/schema.sql"
+        ) from error
+
+
+def _rows_query(side_hash: str, lane: int, first: int, last: int) -> str:
+    columns = ", ".join(side_hash if name == "side_hash" else name for name in SELECTED)
+    return f"SELECT {columns}, features IS NOT NULL FROM journal {_where(lane, first, last)}"  # noqa: S608 - our words and ints
+
+
+def _where(lane: int, first: int, last: int) -> str:
+    return f"WHERE lane = {int(lane)} AND seq BETWEEN {int(first)} AND {int(last)} ORDER BY seq"
+
+
+def _read_features(connection: AnyConnection, lane: int, first: int, last: int) -> Iterator[tuple[int, bytes]]:
+    query = f"SELECT seq, features FROM journal {_where(lane, first, last)}"  # noqa: S608 - our words and ints
+    for message in _copy(connection, query):
+        if len(message) == 18 + FEATURE_BYTES:  # another width, or NULL, is missed by the caller
+            yield int.from_bytes(message[6:14], "big", signed=True), message[18:]
+
+
+def _read_sides(connection: AnyConnection, lane: int, first: int, last: int) -> list[tuple[int, bytes]]:
+    query = f"SELECT seq, body FROM journal_side {_where(lane, first, last)}"  # noqa: S608 - our words and ints
+    return [
+        (int.from_bytes(message[6:14], "big", signed=True), message[18:]) for message in _copy(connection, query)
+    ]
+
+
+def _copy(connection: AnyConnection, query: str) -> Iterator[bytes]:
+    """Each row of a binary COPY of a query, without header and trailer.
+
+    libpq is asked directly: psycopg's own loop needs 4 µs more for a row.
+    """
+    link = connection.pgconn
+    result = link.exec_(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode())
+    if result.status != ExecStatus.COPY_OUT:
+        raise CannotVerify(f"the journal cannot be read: {link.error_message.decode(errors='replace').strip()}")
+    first = True
+    while True:
+        size, data = link.get_copy_data(1)
+        if size > 0:
+            message = bytes(data)
+            if first:
+                message, first = message[_HEADER_BYTES:], False
+            if message and message != b"\xff\xff":
+                yield message
+        elif size == 0:  # nothing has arrived yet; wait without holding the interpreter
+            select.select([link.socket], [], [])
+            link.consume_input()
+        else:
+            break
+    while (ended := link.get_result()) is not None:
+        if ended.status != ExecStatus.COMMAND_OK:
+            raise CannotVerify(f"reading the journal broke off: {link.error_message.decode(errors='replace').strip()}")
