@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from penstock.contracts.lane_port import COMMIT_BOUNDS_MS, StatusAnswer
 from penstock.contracts.reasons import Reason
 
-MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE: Final = "text/plain; version=0.0.4"  # Litestar adds the charset
 _SECONDS: Final = (0.001, 0.002, 0.003, 0.005, 0.008, 0.013, 0.021, 0.034, 0.055, 0.089, 0.144, 0.233, 0.377, 1.0, 10.0)
 #: Field of ``Counters`` → sentence; those that only grow while the lane's process lives.
 _COUNTED: Final = {
@@ -32,6 +32,7 @@ class EdgeMetrics:
     """Counters of this edge, and a place for the lane's newest figures."""
 
     def __init__(self, time_us: Callable[[], int]) -> None:
+        disable_created_metrics()  # one more series for each of ours, which nobody reads
         self._registry = CollectorRegistry()
         labels = ["route", "method", "status"]
         self._requests = Counter("penstock_edge_requests", "Requests answered", labels, registry=self._registry)

@@ -1,0 +1,168 @@
+"""The door: every request passes here. Key, rate, size and time are checked, hot routes are answered at once.
+
+Ordinary routes go on to Litestar. Security headers and the count of requests are for all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, Protocol
+
+import structlog
+
+from penstock.app.edge.auth import Keys
+from penstock.app.edge.metrics import EdgeMetrics
+from penstock.app.edge.ordinary import internal_problem
+from penstock.contracts.principal import Principal
+from penstock.kit.http.asgi import Answer, Gone, Header, Receive, Scope, Send, answer_problem, read_body, send_answer
+from penstock.kit.http.buckets import Buckets
+from penstock.kit.http.problem import Problem, too_many
+from penstock.kit.settings import Settings
+
+log = structlog.get_logger()
+
+_SECURITY: Final[tuple[Header, ...]] = (
+    (b"cache-control", b"no-store"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_API_POLICY: Final[Header] = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+_PAYMENTS: Final = "/v1/payments/"
+_WITHOUT_KEY: Final = frozenset({"/v1/reasons", "/health/live", "/health/ready", "/docs", "/openapi.json"})
+#: Answers below this are written into the socket's buffer at once; a slow reader can only stall larger ones.
+_SMALL_BYTES: Final = 32_768
+_CLIENT_LEFT: Final = 499
+
+Ordinary = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class HotHandler(Protocol):
+    """A hot route: principal, payment of the path (or empty) and body in, answer out."""
+
+    async def __call__(self, principal: Principal, payment: str, body: bytes) -> Answer:
+        """Answer, or raise ``Problem``."""
+        ...
+
+
+class Door:
+    """The ASGI application of an edge."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        keys: Keys,
+        hot: Mapping[str, HotHandler],
+        ordinary: Ordinary,
+        metrics: EdgeMetrics,
+        now: Callable[[], datetime],
+        monotonic_s: Callable[[], float],
+    ) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._hot = hot
+        self._ordinary = ordinary
+        self._metrics = metrics
+        self._now = now
+        self._monotonic_s = monotonic_s
+        self._rates = Buckets(settings.requests_per_second)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        assert scope["type"] == "http", "the server is told to speak HTTP only"
+        started_s = self._monotonic_s()
+        route, payment = self._route(scope["path"])
+        self._metrics.in_flight.inc()
+        status = _CLIENT_LEFT
+        try:
+            if route in self._hot:
+                answer = await self._answer_hot(scope, receive, route, payment)
+                status = answer.status
+                await self._send(send, answer)
+            else:
+                status = await self._pass_on(scope, receive, send)
+                route = str(scope.get("path_template") or "other")
+        except Gone:
+            status = _CLIENT_LEFT  # nobody is there to be told
+        finally:
+            self._metrics.in_flight.dec()
+            self._metrics.count(route, scope["method"], status, self._monotonic_s() - started_s)
+
+    def _route(self, path: str) -> tuple[str, str]:
+        """The hot route of a path, and the payment that it names."""
+        if path.startswith(_PAYMENTS):
+            payment, slash, action = path.removeprefix(_PAYMENTS).partition("/")
+            if slash:
+                return f"{_PAYMENTS}{{payment}}/{action}", payment
+        return path, ""
+
+    async def _answer_hot(self, scope: Scope, receive: Receive, route: str, payment: str) -> Answer:
+        settings = self._settings
+        try:
+            _need_post(scope)
+            principal = self._admit(scope)
+            body = await read_body(scope, receive, settings.body_bytes, settings.request_timeout_s)
+            return await self._hot[route](principal, payment, body)
+        except Problem as problem:
+            return answer_problem(problem)
+        except Gone:
+            raise
+        except Exception:  # the last place where a bug can become an answer
+            log.exception("request_failed", route=route)
+            return answer_problem(internal_problem())
+
+    def _admit(self, scope: Scope) -> Principal:
+        """The caller, if its key is good and it is not too fast.
+
+        :raises Problem: 401, 429 or 503.
+        """
+        principal = self._keys.principal(scope, self._now())
+        if not self._rates.take(principal.client, self._monotonic_s()):
+            most = self._settings.requests_per_second
+            detail = f"At most {most:g} requests a second of one client at one edge. Nothing was done."
+            raise too_many("rate_exceeded", "Too many requests", detail)
+        return principal
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Let Litestar answer; its status."""
+        if scope["path"] not in _WITHOUT_KEY and (scope["path"].startswith("/v1/") or scope["path"] == "/metrics"):
+            try:
+                principal = self._admit(scope)
+            except Problem as problem:
+                await self._send(send, answer_problem(problem))
+                return problem.status
+            scope.setdefault("state", {})["principal"] = principal
+        status = 0
+
+        async def send_secured(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = _secured(message["headers"])
+            await send(message)
+
+        async with asyncio.timeout(self._settings.request_timeout_s + self._settings.reply_timeout_s):
+            await self._ordinary(scope, receive, send_secured)
+        return status
+
+    async def _send(self, send: Send, answer: Answer) -> None:
+        further = (*_SECURITY, _API_POLICY)
+        if len(answer.body) <= _SMALL_BYTES:
+            await send_answer(send, answer, further)
+            return
+        async with asyncio.timeout(self._settings.request_timeout_s):
+            await send_answer(send, answer, further)
+
+
+def _need_post(scope: Scope) -> None:
+    if scope["method"] != "POST":
+        detail = "Use POST; the routes are listed at /docs."
+        raise Problem(405, "wrong_method", "This path has no such method", detail, headers={"Allow": "POST"})
+
+
+def _secured(headers: list[Header]) -> list[Header]:
+    own = [(bytes(name).lower(), value) for name, value in headers]
+    has_policy = any(name == b"content-security-policy" for name, _ in own)
+    return [*own, *_SECURITY, *(() if has_policy else (_API_POLICY,))]

@@ -1,0 +1,88 @@
+"""The HTTPS server: uvicorn with TLS 1.2 or newer, and patience with slow clients that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Any, ClassVar
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from penstock.kit.settings import Settings
+
+
+class PatientProtocol(HttpToolsProtocol):
+    """HTTP/1.1 in which a request's header must arrive within ``patience_s``; uvicorn itself would wait for ever."""
+
+    patience_s: ClassVar[float] = 10.0
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """A connection without a request is closed after a while."""
+        super().connection_made(transport)
+        self._be_patient()
+
+    def on_message_begin(self) -> None:
+        """The first byte of a request has come: the rest of its header has to follow."""
+        super().on_message_begin()
+        self._be_patient()
+
+    def on_headers_complete(self) -> None:
+        """The header is here; from now on the application watches the time."""
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nothing to wait for."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _be_patient(self) -> None:
+        if self._patience is None:
+            self._patience = self.loop.call_later(self.patience_s, self._lose_patience)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        if not self.transport.is_closing():
+            self.transport.close()
+
+
+def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """A server context: TLS 1.2 or newer, whatever the system's defaults are, and no compression."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    context.set_alpn_protocols(["http/1.1"])
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def make_server(app: Any, settings: Settings, port: int, context: ssl.SSLContext) -> uvicorn.Server:
+    """A server for ``app``; run it with ``await server.serve()``."""
+    protocol = type("PatientProtocol", (PatientProtocol,), {"patience_s": settings.request_timeout_s})
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=port,
+        http=protocol,
+        ws="none",
+        loop="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=settings.connections,
+        timeout_keep_alive=settings.idle_s,
+        timeout_graceful_shutdown=int(settings.reply_timeout_s) + 1,
+        ssl_context_factory=lambda _config, _default: context,
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,129 @@
+"""The edge process: puts the HTTPS API together and serves it until it is told to stop.
+
+``python -m penstock.app.edge_process``; ``PENSTOCK_EDGE`` is its number, counted from 0 upwards from ``port``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import structlog
+import uvloop
+
+from penstock.app import wiring
+from penstock.app.edge.asgi import Door
+from penstock.app.edge.auth import Keys
+from penstock.app.edge.database import Database
+from penstock.app.edge.lane_link import LaneLink
+from penstock.app.edge.metrics import EdgeMetrics
+from penstock.app.edge.ordinary import Inside, make_app
+from penstock.app.edge.server import make_server, tls_context
+from penstock.app.edge.watch import Watch
+from penstock.contracts.ids import PublicIds
+from penstock.contracts.reading import Reading
+from penstock.kit.http.buckets import TokenBucket
+from penstock.kit.secrets import BadSecret
+from penstock.kit.settings import BadSetting, Settings
+from penstock.kit.telemetry import set_up_logging
+from penstock.process.commands.routes import Services, hot_routes
+
+log = structlog.get_logger()
+
+#: Exit status (sysexits.h) of a mistake that a restart does not mend.
+EXIT_OPERATOR = 78
+
+
+@asynccontextmanager
+async def open_door(settings: Settings, number: int) -> AsyncIterator[Door]:
+    """The application of an edge with everything behind it, connected as far as the others are there."""
+    name = f"penstock-edge-{number}"
+    dsn = wiring.dsn(settings, "penstock_edge")
+    database = Database(dsn, name)
+    lane = LaneLink(settings, wiring.lane_socket(settings))
+    keys = Keys(dsn, f"{name}-keys", settings.key_refresh_s, time.monotonic)
+    watch = Watch(lane, database, settings.lane, time.monotonic)
+    lane.on_connected = watch.wake
+    door = _compose(settings, database, lane, keys, watch)
+    await database.open()
+    await keys.refresh()
+    tasks = [asyncio.create_task(job) for job in (lane.keep_connected(), keys.keep_fresh(), watch.keep_watching())]
+    for task in tasks:
+        task.add_done_callback(_end_with_a_bug)
+    try:
+        yield door
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        lane.close()
+        keys.close()
+        await database.close()
+
+
+def _compose(settings: Settings, database: Database, lane: LaneLink, keys: Keys, watch: Watch) -> Door:
+    ids = PublicIds(wiring.secrets(settings).public_id_key())
+    old_ids = TokenBucket(settings.old_ids_per_second, time.monotonic())
+    services = Services(lane, ids, settings, watch.tiers, database.connection, _time_ms, time.monotonic, old_ids)
+    reading = Reading(lane, settings.lane, ids, database.connection, watch.policy, settings.page_entries)
+    metrics = _make_metrics(lane, keys, watch)
+    ordinary = make_app(reading, Inside(lane, database, watch, metrics))
+    return Door(settings, keys, hot_routes(services), ordinary, metrics, _now, time.monotonic)
+
+
+def _make_metrics(lane: LaneLink, keys: Keys, watch: Watch) -> EdgeMetrics:
+    metrics = EdgeMetrics(wiring.clock_us)
+    metrics.watch("penstock_edge_lane_connected", "1 when a lane is there", lambda: float(lane.connected))
+    metrics.watch("penstock_edge_lane_waiting", "Requests that wait for the lane", lambda: float(lane.waiting))
+    metrics.watch("penstock_edge_late_replies", "Replies that nobody waited for any more", lambda: float(lane.late_replies))
+    metrics.watch("penstock_edge_unknown_outcomes", "Requests answered outcome_unknown", lambda: float(lane.unknown_outcomes))
+    metrics.watch("penstock_edge_keys_age_seconds", "Since the keys were read", lambda: keys.age_s)
+    metrics.watch("penstock_lane_rows_per_second", "Journal rows a second", lambda: watch.rows_per_second)
+    return metrics
+
+
+def _end_with_a_bug(task: asyncio.Task[None]) -> None:
+    """A background job that fails ends the process: an edge that cannot see must not go on as if it could."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("background_job_failed", exc_info=task.exception())
+        os._exit(70)
+
+
+def _time_ms() -> int:
+    return wiring.clock_us() // 1000
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def serve(settings: Settings, number: int) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    files = wiring.certificate(settings)
+    context = tls_context(files.certificate, files.key)
+    async with open_door(settings, number) as door:
+        server = make_server(door, settings, settings.port + number, context)
+        log.info("serving", url=wiring.base_url(settings, number))
+        await server.serve()
+
+
+def main() -> int:
+    """Run the edge of the environment's settings."""
+    try:
+        settings = wiring.load()
+        number = int(os.environ.get("PENSTOCK_EDGE", "0"))
+        set_up_logging(settings.log_level, f"edge-{number}")
+        uvloop.run(serve(settings, number))
+    except (BadSetting, BadSecret) as error:
+        sys.stderr.write(f"penstock edge: {error}\n")
+        return EXIT_OPERATOR
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
