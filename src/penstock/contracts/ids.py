@@ -8,6 +8,7 @@ neither count nor guess ids, and a mistyped one is noticed. A valid id gives no 
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
 from enum import Enum
@@ -19,7 +20,12 @@ from numpy.typing import NDArray
 from penstock.kit import speck
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_VALUES: Final = {c: i for i, c in enumerate(_ALPHABET)}
+#: The two characters of each number below 1024.
+_PAIRS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
+#: 13 characters have 65 bits: the first one is a digit below 16.
+_BODY: Final = re.compile(r"[0-9a-f][0-9a-hjkmnp-tv-z]{12}")
+#: From Crockford's digits to those of Python's ``int(text, 32)``.
+_TO_PYTHON: Final = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 _CHARACTERS: Final = 13
 _SHIFTS: Final = np.arange(60, -1, -5, dtype=np.uint64)
 _LETTERS: Final = np.frombuffer(_ALPHABET.encode(), dtype=np.uint8)
@@ -37,15 +43,10 @@ class Kind(Enum):
     PAYMENT = ("pay", 0x9A75)
     CURSOR = ("cur", 0xC045)
 
-    @property
-    def prefix(self) -> str:
-        """The letters before the underscore."""
-        return self.value[0]
-
-    @property
-    def check(self) -> int:
-        """The 16 check bits."""
-        return self.value[1]
+    def __init__(self, prefix: str, check: int) -> None:
+        """``prefix``: the letters before the underscore; ``check``: the 16 check bits."""
+        self.prefix = prefix
+        self.check = check
 
 
 class BadPublicId(ValueError):
@@ -64,21 +65,16 @@ class PublicIds:
         ``bound_to``: an index without which the id cannot be read, as a history's cursor is bound to its account.
         """
         assert 0 < index <= MAX_INDEX
-        block = np.array([index << 16 | _bind(kind, bound_to)], dtype=np.uint64)
-        speck.encrypt(self._keys, block, block)
-        number = int(block[0])
-        text = "".join(_ALPHABET[number >> shift & 31] for shift in range(60, -1, -5))
-        return f"{kind.prefix}_{text}"
+        number = int(speck.encrypt_block(self._keys, np.uint64(index << 16 | _bind(kind, bound_to))))
+        pairs = [_PAIRS[number >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)]
+        return f"{kind.prefix}_{_ALPHABET[number >> 60]}{''.join(pairs)}"
 
     def decode(self, kind: Kind, text: str, bound_to: int = 0) -> int:
         """Read the index of a public id, made with the same ``bound_to``.
 
         :raises BadPublicId: when the text is no id, an id of another kind, or mistyped.
         """
-        number = _number(kind, text)
-        block = np.array([number], dtype=np.uint64)
-        speck.decrypt(self._keys, block, block)
-        plain = int(block[0])
+        plain = int(speck.decrypt_block(self._keys, np.uint64(_number(kind, text))))
         if plain & 0xFFFF != _bind(kind, bound_to) or plain >> 16 == 0:
             raise BadPublicId(f"{text!r} is not an id that this installation gave out; check it for typing errors")
         return plain >> 16
@@ -129,15 +125,9 @@ def _number(kind: Kind, text: str) -> int:
     prefix, _, body = text.partition("_")
     if prefix != kind.prefix or len(body) != _CHARACTERS:
         raise BadPublicId(f"expected an id like {kind.prefix}_ and {_CHARACTERS} characters, got {text[:40]!r}")
-    number = 0
-    for character in body:
-        value = _VALUES.get(character)
-        if value is None:
-            raise BadPublicId(f"{text!r} holds {character!r}, which no id has")
-        number = number << 5 | value
-    if number >= 2**64:
-        raise BadPublicId(f"{text!r} is not an id; check it for typing errors")
-    return number
+    if not _BODY.fullmatch(body):
+        raise BadPublicId(f"{text!r} holds a character that no id has; check it for typing errors")
+    return int(body.translate(_TO_PYTHON), 32)
 
 
 def make_uuid7(time_ms: int, random: bytes) -> uuid.UUID:

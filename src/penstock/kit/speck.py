@@ -33,26 +33,38 @@ def expand_key(key: bytes) -> NDArray[np.uint64]:
 
 
 @kernel
+def encrypt_block(keys: NDArray[np.uint64], block: np.uint64) -> np.uint64:
+    """Permute one block."""
+    x = block >> _32
+    y = block & _MASK
+    for r in range(ROUNDS):
+        x = ((((x >> _8) | (x << _24)) & _MASK) + y & _MASK) ^ keys[r]
+        y = (((y << _3) | (y >> _29)) & _MASK) ^ x
+    return (x << _32) | y
+
+
+@kernel
+def decrypt_block(keys: NDArray[np.uint64], block: np.uint64) -> np.uint64:
+    """Undo ``encrypt_block``."""
+    x = block >> _32
+    y = block & _MASK
+    for r in range(ROUNDS - 1, -1, -1):
+        y = y ^ x
+        y = ((y >> _3) | (y << _29)) & _MASK
+        x = ((x ^ keys[r]) - y) & _MASK
+        x = ((x << _8) | (x >> _24)) & _MASK
+    return (x << _32) | y
+
+
+@kernel
 def encrypt(keys: NDArray[np.uint64], blocks: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     """Permute ``blocks`` (n,) into ``out`` (n,); the two may be the same array."""
     for i in range(blocks.shape[0]):
-        x = blocks[i] >> _32
-        y = blocks[i] & _MASK
-        for r in range(ROUNDS):
-            x = ((((x >> _8) | (x << _24)) & _MASK) + y & _MASK) ^ keys[r]
-            y = (((y << _3) | (y >> _29)) & _MASK) ^ x
-        out[i] = (x << _32) | y
+        out[i] = encrypt_block(keys, blocks[i])
 
 
 @kernel
 def decrypt(keys: NDArray[np.uint64], blocks: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     """Undo ``encrypt``."""
     for i in range(blocks.shape[0]):
-        x = blocks[i] >> _32
-        y = blocks[i] & _MASK
-        for r in range(ROUNDS - 1, -1, -1):
-            y = y ^ x
-            y = ((y >> _3) | (y << _29)) & _MASK
-            x = ((x ^ keys[r]) - y) & _MASK
-            x = ((x << _8) | (x >> _24)) & _MASK
-        out[i] = (x << _32) | y
+        out[i] = decrypt_block(keys, blocks[i])

@@ -18,6 +18,10 @@ from penstock.contracts.reasons import EXPLANATIONS
 from penstock.contracts.words import CURRENCY_CODES, KINDS, REASONS, STATES, TYPES, time_text
 from penstock.kit.http.problem import Problem
 
+#: Plain numbers, because looking a member of an enum up costs more than the rest of its line.
+_REFUSED: Final = int(Status.REFUSED)
+_REPLAYED: Final = int(Status.REPLAYED)
+_LAST_OPENING: Final = int(Kind.OPEN_ACCOUNT)
 _PAYMENTS: Final = frozenset({Kind.PAY, Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.EXPIRE})
 
 
@@ -128,7 +132,7 @@ def outcomes(replies: NDArray[Any], command_ids: Sequence[str], ids: PublicIds) 
     names = zip(rows, command_ids, payments, payers, payees, strict=True)
     return [
         _refusal(reply, command_id.lower())
-        if reply.status == Status.REFUSED
+        if reply.status == _REFUSED
         else _form(reply, command_id.lower(), payment, payer, payee, ids, _HTTP[reply.reason])
         for reply, command_id, payment, payer, payee in names
     ]
@@ -180,7 +184,7 @@ def _form(
 ) -> Outcome:
     (_, seq, as_of_seq, time_us, _, _, _, amount, held, moved, fee, expires_us, customer, _, kind, treated, state,
      reason, payment_type, currency, _) = reply  # fmt: skip
-    opened = kind <= Kind.OPEN_ACCOUNT
+    opened = kind <= _LAST_OPENING
     declined = reason != 0
     return Outcome(
         command_id,
@@ -191,7 +195,7 @@ def _form(
         time_text(time_us),
         seq,
         as_of_seq,
-        treated == Status.REPLAYED,
+        treated == _REPLAYED,
         payment or UNSET,
         ids.encode(public.Kind.CUSTOMER, customer) if opened and customer else UNSET,
         payee if opened and payee else UNSET,
