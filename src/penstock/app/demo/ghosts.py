@@ -7,7 +7,8 @@ from typing import Final
 
 from penstock.contracts.ids import MAX_INDEX, Kind, PublicIds
 
-_NOBODY: Final = MAX_INDEX
+#: Indices that no lane will ever reach; customers have 32 bits.
+_NOBODY: Final = {Kind.CUSTOMER: 2**31 - 1, Kind.ACCOUNT: MAX_INDEX, Kind.PAYMENT: MAX_INDEX}
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,5 @@ class Ghosts:
 
 
 def summon(ids: PublicIds) -> Ghosts:
-    """Make the ids with the installation's key; the index is one that nothing will ever reach."""
-    names = (Kind.CUSTOMER, Kind.ACCOUNT, Kind.PAYMENT)
-    return Ghosts(*(ids.encode(kind, _NOBODY) for kind in names))
+    """Make the ids with the installation's key."""
+    return Ghosts(*(ids.encode(kind, index) for kind, index in _NOBODY.items()))

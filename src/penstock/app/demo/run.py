@@ -7,13 +7,11 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import Progress as ProgressBar
 
 from penstock.app import local, wiring
 from penstock.app.demo import dashboard, examples
@@ -21,10 +19,11 @@ from penstock.app.demo.curl import curl_lines, write_curl_file
 from penstock.app.demo.examples import Example
 from penstock.app.demo.figures import Figures
 from penstock.app.demo.ghosts import Ghosts, summon
-from penstock.app.demo.people import Progress, Town, settle
+from penstock.app.demo.people import Town, settle
 from penstock.app.demo.play import play
 from penstock.app.demo.preparing import Prepared, prepare, top_up
 from penstock.app.demo.scenes import Stage
+from penstock.app.progress import progress_bars
 from penstock.contracts.ids import PublicIds
 from penstock.kit.client import Access, AsyncClient, Client
 from penstock.kit.settings import Settings
@@ -56,7 +55,7 @@ def demonstrate(settings: Settings, wish: Wish, console: Console) -> bool:
         access = Access(wiring.base_url(settings), wiring.certificate(settings).ca, keys[examples.FULL_KEY])
         chance = random.Random(wish.seed)  # noqa: S311 - traffic, not secrets
         ghosts = summon(PublicIds(wiring.secrets(settings).public_id_key()))
-        with Client(access) as api, _progress(console) as progress:
+        with Client(access) as api, progress_bars(console) as progress:
             town = settle(api, settings.home, wish.customers, local.new_id, chance, progress)
             top_up(api, town, local.new_id)
             prepared = prepare(api, town, local.new_id, progress)
@@ -68,20 +67,6 @@ def demonstrate(settings: Settings, wish: Wish, console: Console) -> bool:
     console.print(f"Seed {wish.seed}. The data stays in {settings.home}; `penstock demo` goes on with it, `penstock serve` runs it without traffic.")
     console.print("Check every row, balance and signature with: penstock verify", style="bold")
     return figures.good
-
-
-@contextlib.contextmanager
-def _progress(console: Console) -> Iterator[Progress]:
-    """A progress bar per step, made when the step begins."""
-    with ProgressBar(console=console, transient=True) as bars:
-        tasks: dict[str, Any] = {}
-
-        def report(step: str, done: int, total: int) -> None:
-            if step not in tasks:
-                tasks[step] = bars.add_task(step, total=total)
-            bars.update(tasks[step], completed=done, total=total)
-
-        yield report
 
 
 def _show_examples(

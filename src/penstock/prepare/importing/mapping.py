@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -137,6 +138,17 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield "reference.column", self.reference.column
         yield from ((f"metadata.{name}", column) for name, column in self.metadata.items())
         yield from (("rows.not_null", column) for column in self.rows.not_null)
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Read and check a mapping file.
+
+    :raises BadMapping: with the place and the fix.
+    """
+    try:
+        return load_mapping(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadMapping(f"{path}: the mapping cannot be read ({error}); check the path") from error
 
 
 def load_mapping(text: str) -> Mapping:
