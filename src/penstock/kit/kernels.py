@@ -20,6 +20,9 @@ import numba
 import numpy as np
 from llvmlite import binding as llvm
 
+#: Modules without kernels of their own whose constants kernels fold in.
+_FEEDS = {f"contracts/{name}" for name in ("commands", "money", "policy", "reasons", "row", "states")} | {"state/layout", "post/terms"}
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -30,7 +33,7 @@ def _sources_hash() -> str:
     digest.update(f"{numba.config.BOUNDSCHECK}".encode())
     for path in sorted(package.rglob("*.py")):
         text = path.read_bytes()
-        if b"@kernel" in text or path.parent.name == "contracts":
+        if b"@kernel" in text or f"{path.parent.name}/{path.stem}" in _FEEDS:
             digest.update(path.name.encode())
             digest.update(text)
     return digest.hexdigest()[:16]

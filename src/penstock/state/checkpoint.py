@@ -161,6 +161,15 @@ class Checkpointer:
         self._work.put((pieces, manifest))
         self._pending = None
 
+    def wait(self) -> None:
+        """Return when everything handed over has been written.
+
+        :raises OSError: when it could not be.
+        """
+        self._work.join()
+        if self._failure is not None:
+            raise self._failure
+
     # --- the writing thread
 
     def _write_forever(self) -> None:
@@ -191,7 +200,7 @@ class Checkpointer:
             os.link(self._previous_folder / data, path)
             entry |= {"file": name, "bytes": before["bytes"], "crc32": before["crc32"]}
         else:
-            body = memoryview(np.ascontiguousarray(data)).cast("B")
+            body = data.tobytes()
             write_durably(path, body)
             entry |= {"file": name, "bytes": len(body), "crc32": zlib.crc32(body)}
         self._segments.append(entry)

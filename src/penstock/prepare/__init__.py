@@ -1,0 +1,1 @@
+"""BEFORE a payment: customers, credentials, environment, limits, imports."""
