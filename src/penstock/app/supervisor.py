@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import socket
 import ssl
 import sys
 import threading
@@ -37,6 +38,10 @@ class NotReady(RuntimeError):
     """The edges did not become ready in time, or were told to stop before."""
 
 
+class PortTaken(RuntimeError):
+    """Another program listens where an edge should."""
+
+
 class Supervisor:
     """All processes of one home. Not to be shared between threads, but for the event given to ``watch``."""
 
@@ -46,7 +51,7 @@ class Supervisor:
         self._server: postgres.PostgresServer | None = None
         self._server_endings = Endings("postgres")
         self._server_started = 0.0
-        self._server_next_start = 0.0
+        self._server_next_start: float | None = None
         self._children: list[Child] = []
         self._held = contextlib.ExitStack()
 
@@ -129,6 +134,7 @@ class Supervisor:
         ended = running.end_left_over(self.settings.home)
         if ended:
             log.warning("ended what a killed supervisor had left", pids=ended)
+        require_free_ports(self.settings)
         secrets = wiring.secrets(self.settings)
         secrets.make_all(ROLES)
         wiring.certificate(self.settings)
@@ -172,14 +178,22 @@ class Supervisor:
         if self._server is None or self._server.alive():
             return False
         now = time.monotonic()
-        if self._server_next_start <= self._server_started:
-            pause_s = self._server_endings.note(now, now - self._server_started)
-            self._server_next_start = now + pause_s
-            log.warning("ended; starting it again", child="postgres", pause_s=pause_s)
-        if now < self._server_next_start:
-            return False
-        self._start_server()
-        return True
+        if self._server_next_start is None:
+            self._note_server_end(now, now - self._server_started, "it died")
+        elif now >= self._server_next_start:
+            try:
+                self._start_server()
+            except postgres.PostgresProblem as problem:
+                self._note_server_end(now, 0.0, str(problem))
+            else:
+                self._server_next_start = None
+                return True
+        return False
+
+    def _note_server_end(self, now: float, lived_s: float, why: str) -> None:
+        pause_s = self._server_endings.note(now, lived_s)
+        self._server_next_start = now + pause_s
+        log.warning("ended; starting it again", child="postgres", pause_s=pause_s, why=why)
 
     def _stop_server(self, server: postgres.PostgresServer) -> None:
         try:
@@ -190,6 +204,21 @@ class Supervisor:
 
     def _publish(self) -> None:
         running.write_status(self.settings.home, describe(self.settings, self.processes))
+
+
+def require_free_ports(settings: Settings) -> None:
+    """Say at once what an edge would only find out again and again.
+
+    :raises PortTaken: when another program listens on the port of an edge.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    for port in range(settings.port, settings.port + settings.edges):
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.host, port))
+            except OSError as error:
+                raise PortTaken(f"cannot listen on {settings.host} port {port}: {error.strerror}; set PENSTOCK_PORT to a free one") from error
 
 
 def describe(settings: Settings, processes: dict[str, int]) -> dict[str, Any]:

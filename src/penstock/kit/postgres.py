@@ -266,7 +266,7 @@ def _password_file(home: Path, password: str) -> Iterator[Path]:
 
 
 def _launch(home: Path, data: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
-    _forget_foreign_pid_file(data)
+    _forget_stale_locks(home, data)
     command = [str(program("postgres")), "-D", str(data)]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
@@ -317,15 +317,18 @@ def _is_server(pid: int, data: Path) -> bool:
         return False
 
 
-def _forget_foreign_pid_file(data: Path) -> None:
-    """Remove ``postmaster.pid`` when its number now belongs to another program.
+def _forget_stale_locks(home: Path, data: Path) -> None:
+    """Remove the lock files of a server that is gone, when their number still, or again, names a process.
 
-    PostgreSQL handles every other stale file itself, but refuses to start when the number was given
-    to another process of its user. The callers have made sure that no server of this folder is left.
+    PostgreSQL handles other stale files itself, but refuses to start when the number was given to another
+    process, or when nobody has collected the dead one yet. The caller has made sure that no server of
+    this home is left; both folders are this home's alone.
     """
     pid = _noted_pid(data)
     if pid is not None and psutil.pid_exists(pid) and not _is_server(pid, data):
         (data / "postmaster.pid").unlink(missing_ok=True)
+    for left in _socket_folder(home).glob(".s.PGSQL.*"):
+        left.unlink(missing_ok=True)
 
 
 def _wait_for_orphans(data: Path) -> None:

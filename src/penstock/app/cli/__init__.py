@@ -42,7 +42,7 @@ def _is_explained(error: Exception) -> bool:
     """Whether the error's own sentence says all that an operator needs."""
     from penstock.app.children import GaveUp
     from penstock.app.running import AlreadyRunning
-    from penstock.app.supervisor import NotReady
+    from penstock.app.supervisor import NotReady, PortTaken
     from penstock.kit.db import UnsafeDatabase
     from penstock.kit.postgres import PostgresProblem
     from penstock.kit.secrets import BadSecret
@@ -51,5 +51,5 @@ def _is_explained(error: Exception) -> bool:
 
     return isinstance(
         error,
-        AlreadyRunning | BadKeyRequest | BadSecret | BadSetting | GaveUp | NotReady | PostgresProblem | UnsafeDatabase,
+        AlreadyRunning | BadKeyRequest | BadSecret | BadSetting | GaveUp | NotReady | PortTaken | PostgresProblem | UnsafeDatabase,
     )
