@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
@@ -14,6 +15,8 @@ from penstock.review.verify.heads import FoundHead, check_heads, head_files, loa
 from penstock.review.verify.manifest import Checkpoint, load_checkpoint
 from penstock.review.verify.read import AnyConnection, CannotVerify, LaneEnd, Reader, open_reader
 from penstock.review.verify.report import Report, make_report
+
+_NO_LANE: Final = -1
 
 
 @dataclass(frozen=True)
@@ -56,16 +59,15 @@ def verify(
         findings = Findings(lane)
         checkpoints[lane] = load_checkpoint(request.checkpoints_folder / f"lane-{lane}", lane, findings), findings
     with open_reader(connect) as reader:
-        lanes = sorted({*reader.lanes(), *checkpoints, *(lane for lane in outside.heads if lane >= 0)})
+        lanes = sorted({*reader.lanes(), *checkpoints, *(lane for lane in outside.heads if lane != _NO_LANE)})
         ends = {lane: _last_seq(reader, lane) for lane in lanes}
         on_total(sum(ends.values()))
         results = []
-        for lane in lanes or [0]:
+        for lane in lanes:
             checkpoint, findings = checkpoints.get(lane, (None, Findings(lane)))
-            results.append(_verify_lane(reader, lane, ends.get(lane, 0), checkpoint, findings, outside, on_rows))
-    _check_unreadable(results, outside)
+            results.append(_verify_lane(reader, lane, ends[lane], checkpoint, findings, outside, on_rows))
     notes = outside.notes + [f"lane {r.lane} has no checkpoint to compare with" for r in results if _lacks(r, request)]
-    return make_report(results, sum(map(len, outside.heads.values())), notes)
+    return make_report(results, _check_unreadable(outside), sum(map(len, outside.heads.values())), notes)
 
 
 def _verify_lane(
@@ -98,23 +100,25 @@ def _look_outside(request: Request) -> _Outside:
         return _Outside({}, None, notes)
     heads: dict[int, list[FoundHead]] = {}
     for head in found:
-        heads.setdefault(head.head.lane if head.head else -1, []).append(head)
+        heads.setdefault(head.head.lane if head.head else _NO_LANE, []).append(head)
     return _Outside(heads, load_public_key(request.public_key), notes)
 
 
 def _newest(files: Sequence[Path]) -> list[FoundHead]:
     """The last head of each lane in the newest file that has any."""
     for file in reversed(files):
-        found = {head.head.lane if head.head else -1: head for head in read_heads([file])}
+        found = {head.head.lane if head.head else _NO_LANE: head for head in read_heads([file])}
         if found:
             return list(found.values())
     return []
 
 
-def _check_unreadable(results: list[LaneResult], outside: _Outside) -> None:
-    """A line that is no head belongs to no lane; it is told with the first."""
-    if outside.key is not None and -1 in outside.heads:
-        check_heads(outside.heads[-1], outside.key, 0, {}, results[0].findings)
+def _check_unreadable(outside: _Outside) -> Findings:
+    """A line that is no head belongs to no lane."""
+    findings = Findings(_NO_LANE)
+    if outside.key is not None:
+        check_heads(outside.heads.get(_NO_LANE, []), outside.key, 0, {}, findings)
+    return findings
 
 
 def _lanes_with_checkpoints(request: Request) -> list[int]:

@@ -113,7 +113,7 @@ class LaneAudit:
     def _finish(self, last_seq: int, lacks_record: bool, recorded: int) -> None:
         self._ledger.finish(last_seq)
         self._payments.finish(last_seq)
-        if lacks_record:
+        if lacks_record and last_seq > 0:
             self._findings.add("lane", 1, f"Lane {self._lane} has no record in the table lane.")
         elif recorded > last_seq:
             self._findings.add(

@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.contracts.money import BY_CODE, format_minor
 from penstock.review.verify.audit import CHECKS, LaneResult
-from penstock.review.verify.findings import MOST, Finding
+from penstock.review.verify.findings import MOST, Finding, Findings
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,11 @@ class Report:
         return sum(lane.rows for lane in self.lanes)
 
 
-def make_report(lanes: Sequence[LaneResult], heads: int, notes: Sequence[str]) -> Report:
-    """Put the lanes' findings in order of their place."""
-    findings = sorted((f for lane in lanes for f in lane.findings.kept()), key=Finding.place)[:MOST]
-    total = sum(lane.findings.counts.total() for lane in lanes)
+def make_report(lanes: Sequence[LaneResult], others: Findings, heads: int, notes: Sequence[str]) -> Report:
+    """Put the lanes' findings, and those of no lane, in order of their place."""
+    collected = [*(lane.findings for lane in lanes), others]
+    findings = sorted((f for one in collected for f in one.kept()), key=Finding.place)[:MOST]
+    total = sum(one.counts.total() for one in collected)
     return Report(tuple(lanes), tuple(findings), total - len(findings), heads, tuple(notes))
 
 
@@ -76,7 +77,8 @@ def _verdict(report: Report) -> list[str]:
     if report.ok:
         return ["Everything is right."]
     first = report.findings[0]
-    lines = [f"WRONG. The first thing, in lane {first.lane}: {first.sentence}"]
+    place = f", in lane {first.lane}" if first.lane >= 0 else ""
+    lines = [f"WRONG. The first thing{place}: {first.sentence}"]
     lines += [f"  [{f.check}] {f.sentence}" for f in report.findings[1:]]
     if report.more:
         lines.append(f"  … and {report.more:,} more findings.")
