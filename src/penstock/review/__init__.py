@@ -1,0 +1,1 @@
+"""AFTER a payment: verification, history, and later log, sampling, cases, fraud, notices, feedback."""
