@@ -21,6 +21,7 @@ from penstock.contracts.ids import make_uuid7
 from penstock.kit import db
 from penstock.kit.client import Access
 from penstock.kit.settings import Settings
+from penstock.kit.telemetry import set_up_logging
 from penstock.prepare.credentials import actions, rules
 
 ALL_SCOPES = ("customers:write", "ledger:write", "payments:write", "read", "operate")
@@ -57,7 +58,7 @@ def started(settings: Settings, log_path: Path, say: Callable[[str], None]) -> I
         return
     log_path.parent.mkdir(parents=True, exist_ok=True)
     stop, ready = threading.Event(), Future[None]()
-    with _stderr_to(log_path):
+    with _logs_to(log_path, settings.log_level):
         thread = threading.Thread(target=_supervise, args=(settings, stop, ready), name="supervisor")
         thread.start()
         try:
@@ -105,15 +106,19 @@ def _supervise(settings: Settings, stop: threading.Event, ready: Future[None]) -
 
 
 @contextlib.contextmanager
-def _stderr_to(path: Path) -> Iterator[None]:
-    """Let standard error, which children inherit, go to a file: the terminal shows the dashboard."""
-    sys.stderr.flush()
-    kept = os.dup(2)
+def _logs_to(path: Path, level: str) -> Iterator[None]:
+    """Let the logs, ours and those of children, go to a file; what we print to ``sys.stderr`` still reaches the terminal."""
+    ours = sys.stderr
+    ours.flush()
+    terminal = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
     with path.open("ab") as file:
-        os.dup2(file.fileno(), 2)
+        os.dup2(file.fileno(), 2)  # children inherit it
+    set_up_logging(level, "supervisor")  # it keeps the stream of now
+    sys.stderr = terminal
     try:
         yield
     finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)
+        sys.stderr = ours
+        ours.flush()
+        os.dup2(terminal.fileno(), 2)
+        terminal.close()

@@ -1,0 +1,119 @@
+"""Where a benchmark runs: a home of its own with accounts in it, and what is written down about it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+
+from penstock.app import local
+from penstock.app.bench.opening import open_accounts
+from penstock.kit import postgres
+from penstock.kit.client import Access
+from penstock.kit.settings import Settings, load_settings
+
+_ROOM: Final = 1_000
+Say = Callable[[str], None]
+Report = Callable[[str, int, int], None]
+
+
+@contextlib.contextmanager
+def bench_home(home: Path | None) -> Iterator[Path]:
+    """The home given, which is kept, or a fresh one in the temporary folder, which is removed afterwards."""
+    if home is not None:
+        home.mkdir(parents=True, exist_ok=True)
+        yield home.resolve()
+        return
+    folder = Path(tempfile.mkdtemp(prefix="penstock-bench-"))
+    folder.chmod(0o755)  # the database server runs as another user when we are root
+    try:
+        yield folder
+    finally:
+        postgres.remove_runtime_folder(folder)
+        shutil.rmtree(folder)
+
+
+def bench_settings(environment: Mapping[str, str], home: Path, accounts: int, **changes: Any) -> Settings:
+    """Settings of a benchmark: room for its accounts, any free port, and no cap on one client's requests."""
+    wanted = {"requests_per_second": 1e9, "log_level": "info", **changes}
+    settings = load_settings(environment, home=home, port=_free_port(), **wanted)
+    least = accounts + _ROOM
+    more = {name: least for name in ("customers_max", "accounts_max") if getattr(settings, name) < least}
+    return load_settings(environment, home=home, port=settings.port, **{**wanted, **more})
+
+
+def accounts_file(settings: Settings, access: Access, accounts: int, seed: int, report: Report) -> Path:
+    """The file with the public ids of at least so many accounts with money, letters (n, 17); opens them if need be."""
+    path = settings.home / "bench" / "accounts.npy"
+    known = np.load(path) if path.exists() else np.empty((0, 17), np.uint8)
+    if len(known) < accounts:
+        opened = asyncio.run(open_accounts(access, accounts - len(known), seed, report))
+        path.parent.mkdir(exist_ok=True)
+        known = np.concatenate([known, opened])
+        np.save(path, known)
+    if len(known) == accounts:
+        return path
+    chosen = path.with_name(f"accounts-{accounts}.npy")
+    np.save(chosen, known[:accounts])
+    return chosen
+
+
+def circumstances() -> dict[str, Any]:
+    """When, which commit, and on which machine."""
+    return {"time": datetime.now(UTC).isoformat(timespec="seconds"), "commit": _commit(), "machine": _machine()}
+
+
+def save(result: dict[str, Any], folder: Path = Path("bench")) -> Path:
+    """Append a result to ``results.jsonl``."""
+    folder.mkdir(exist_ok=True)
+    path = folder / "results.jsonl"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(result) + "\n")
+    return path
+
+
+def _machine() -> dict[str, Any]:
+    memory_gib = psutil.virtual_memory().total / 2**30
+    return {"cpu": _cpu_name(), "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory_gib, 1), "python": platform.python_version()}
+
+
+def _cpu_name() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text("utf-8").splitlines() if information.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor() or "unknown")
+
+
+def _commit() -> str:
+    """The git revision of the source, with + when it was changed since; ``unknown`` outside of a checkout."""
+    folder = Path(__file__).resolve().parent
+    answers = []
+    for arguments in (("rev-parse", "--short=12", "HEAD"), ("status", "--porcelain", "--", ".")):
+        found = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=False)  # noqa: S607 - the git on the path
+        if found.returncode:
+            return "unknown"
+        answers.append(found.stdout.strip())
+    return answers[0] + ("+" if answers[1] else "")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def access_of(settings: Settings) -> Access:
+    """A key for the benchmark's client."""
+    return local.local_access(settings, "bench")

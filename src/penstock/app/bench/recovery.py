@@ -1,0 +1,110 @@
+"""``penstock bench recovery``: load, ``kill -9``, and the time until the system is ready again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from penstock.app import local, running
+from penstock.app.bench import place
+from penstock.app.bench.lane import generate, verify
+from penstock.app.bench.load import Load, LoadResult
+from penstock.app.supervisor import is_ready
+from penstock.kit.client import Access
+from penstock.kit.settings import Settings
+
+_IN_FLIGHT: Final = 6
+_PATIENCE_S: Final = 600.0
+_LOOK_S: Final = 0.02
+#: The victims of each way to kill, as beginnings of process names.
+VICTIMS: Final = {"lane": ("lane",), "all": ("edge", "lane", "keeper", "postgres")}
+
+
+class NotBack(RuntimeError):
+    """The system did not become ready again; the message names its log."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the caller of the benchmark asked for."""
+
+    seconds: float
+    accounts: int
+    batch: int
+    seed: int
+    zipf_exponent: float
+    kill: str
+    verify: bool
+    home: Path | None
+
+
+def bench_recovery(plan: Plan, say: Callable[[str], None], report: place.Report) -> dict[str, Any]:
+    """Run the benchmark and return its figures."""
+    with place.bench_home(plan.home) as home:
+        settings = place.bench_settings(os.environ, home, plan.accounts)
+        log = home / "run" / "bench.log"
+        with local.started(settings, log, say):
+            access = place.access_of(settings)
+            accounts = place.accounts_file(settings, access, plan.accounts, plan.seed, report)
+            say(f"Load for {plan.seconds:.0f} s, then kill -9 ({plan.kill}) …")
+            result = _load_and_kill(settings, _load(access, accounts, plan), plan, log)
+        result["verify_ok"] = verify(settings, say) if plan.verify else None
+    return {"bench": "recovery", **result, "accounts": plan.accounts, "seconds": plan.seconds, "seed": plan.seed, **place.circumstances()}
+
+
+def _load(access: Access, accounts: Path, plan: Plan) -> Load:
+    return Load(
+        access.url, str(access.ca_file), access.key, str(accounts), plan.batch, plan.seconds, 0.0, 0.0, _IN_FLIGHT,
+        plan.seed, plan.zipf_exponent,
+    )  # fmt: skip
+
+
+def _load_and_kill(settings: Settings, wanted: Load, plan: Plan, log: Path) -> dict[str, Any]:
+    """Kill in the last moment of the load, so that batches are on their way."""
+    results: list[LoadResult] = []
+    loading = threading.Thread(target=lambda: results.append(generate(wanted)))
+    loading.start()
+    time.sleep(plan.seconds)
+    already = len(_recoveries(log))
+    killed_s = time.monotonic()
+    _kill(settings, VICTIMS[plan.kill])
+    recovered = _wait(settings, log, already, killed_s)
+    ready_s = time.monotonic() - killed_s
+    loading.join()
+    return {
+        "kill": plan.kill, "ready_seconds": round(ready_s, 3),
+        "rows_per_second": round(recovered["rows"] / max(recovered["seconds"], 0.001), 1),
+        "replay_seconds": recovered["seconds"], "rows_replayed": recovered["rows"],
+        "checkpoint_seq": recovered["checkpoint_seq"], "last_seq": recovered["last_seq"],
+        "payments_before": results[0].payments if results else 0,
+    }  # fmt: skip
+
+
+def _kill(settings: Settings, victims: tuple[str, ...]) -> None:
+    status = running.read_status(settings.home)
+    assert status is not None, "the system runs in this process"
+    for name, pid in status["processes"].items():
+        if name.startswith(victims):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _wait(settings: Settings, log: Path, already: int, killed_s: float) -> dict[str, Any]:
+    """Wait until the lane has recovered once more and the edge says that it is ready; what the lane logged."""
+    while len(found := _recoveries(log)) == already or not is_ready(settings, 0):
+        if time.monotonic() > killed_s + _PATIENCE_S:
+            raise NotBack(f"not ready {_PATIENCE_S:.0f} s after the kill; see {log}")
+        time.sleep(_LOOK_S)
+    return found[-1]
+
+
+def _recoveries(log: Path) -> list[dict[str, Any]]:
+    """What lanes said of their recoveries, in the order of the log."""
+    lines = (line for line in log.read_text("utf-8", errors="replace").splitlines() if '"event": "recovered"' in line)
+    return [json.loads(line) for line in lines]
