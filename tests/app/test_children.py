@@ -28,7 +28,7 @@ def test_too_many_ends_within_a_minute_are_hopeless() -> None:
     endings = Endings("lane")
     for number in range(MOST_ENDS_A_MINUTE):
         endings.note(float(number), 0.1)
-    with pytest.raises(GaveUp, match="lane ended 16 times within a minute"):
+    with pytest.raises(GaveUp, match="lane ended 9 times within a minute"):
         endings.note(20.0, 0.1)
 
 
@@ -36,6 +36,12 @@ def test_many_ends_over_a_long_time_are_not() -> None:
     endings = Endings("lane")
     for number in range(100):
         endings.note(10.0 * number, 9.0)
+
+
+def test_being_killed_from_outside_is_never_hopeless() -> None:
+    endings = Endings("lane")
+    for number in range(100):
+        endings.note(0.1 * number, 0.1, killed=True)
 
 
 def test_a_child_that_says_it_cannot_run_is_not_started_again() -> None:

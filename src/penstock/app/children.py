@@ -18,8 +18,9 @@ FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 2.0
 #: A process that lived so long was well: the next pause is short again.
 WELL_AFTER_S: Final = 10.0
-#: More ends than this within a minute: give up.
-MOST_ENDS_A_MINUTE: Final = 15
+#: More ends of its own than this within a minute: give up. A process that was killed from outside may be started
+#: again as often as that happens.
+MOST_ENDS_A_MINUTE: Final = 8
 #: The exit status (EX_CONFIG of sysexits.h) with which a process says that it would only fail again.
 EXIT_OPERATOR: Final = 78
 
@@ -36,13 +37,15 @@ class Endings:
     pause_s: float = FIRST_PAUSE_S
     _times: deque[float] = field(default_factory=deque)
 
-    def note(self, now: float, lived_s: float) -> float:
+    def note(self, now: float, lived_s: float, *, killed: bool = False) -> float:
         """Note an end; the pause before the next start, in seconds.
 
+        :param killed: whether it was ended by SIGKILL, which it cannot have done by itself.
         :raises GaveUp: when there were too many within a minute.
         """
-        self._times.append(now)
-        while self._times[0] < now - 60:
+        if not killed:
+            self._times.append(now)
+        while self._times and self._times[0] < now - 60:
             self._times.popleft()
         if len(self._times) > MOST_ENDS_A_MINUTE:
             raise GaveUp(f"{self.name} ended {len(self._times)} times within a minute; its last lines above say why")
@@ -109,6 +112,6 @@ class Child:
         if status == EXIT_OPERATOR:
             raise GaveUp(f"{self.name} says that it cannot run as things are; its last lines above say why")
         now = time.monotonic()
-        pause_s = self._endings.note(now, now - self._started_at)
+        pause_s = self._endings.note(now, now - self._started_at, killed=status == -signal.SIGKILL)
         self._next_start = now + pause_s
         log.warning("ended; starting it again", child=self.name, status=status, pause_s=pause_s)

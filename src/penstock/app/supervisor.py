@@ -179,7 +179,7 @@ class Supervisor:
             return False
         now = time.monotonic()
         if self._server_next_start is None:
-            self._note_server_end(now, now - self._server_started, "it died")
+            self._note_server_end(now, now - self._server_started, "it died", killed=True)
         elif now >= self._server_next_start:
             try:
                 self._start_server()
@@ -190,8 +190,8 @@ class Supervisor:
                 return True
         return False
 
-    def _note_server_end(self, now: float, lived_s: float, why: str) -> None:
-        pause_s = self._server_endings.note(now, lived_s)
+    def _note_server_end(self, now: float, lived_s: float, why: str, *, killed: bool = False) -> None:
+        pause_s = self._server_endings.note(now, lived_s, killed=killed)
         self._server_next_start = now + pause_s
         log.warning("ended; starting it again", child="postgres", pause_s=pause_s, why=why)
 
