@@ -12,6 +12,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 import uvloop
@@ -39,17 +41,30 @@ log = structlog.get_logger()
 EXIT_OPERATOR = 78
 
 
+class Surroundings(NamedTuple):
+    """Where an edge finds the others."""
+
+    dsn: str
+    lane_socket: Path
+    public_id_key: bytes
+
+
+def surroundings(settings: Settings) -> Surroundings:
+    """Those of this installation."""
+    key = wiring.secrets(settings).public_id_key()
+    return Surroundings(wiring.dsn(settings, "penstock_edge"), wiring.lane_socket(settings), key)
+
+
 @asynccontextmanager
-async def open_door(settings: Settings, number: int) -> AsyncIterator[Door]:
+async def open_door(settings: Settings, number: int, around: Surroundings) -> AsyncIterator[Door]:
     """The application of an edge with everything behind it, connected as far as the others are there."""
     name = f"penstock-edge-{number}"
-    dsn = wiring.dsn(settings, "penstock_edge")
-    database = Database(dsn, name)
-    lane = LaneLink(settings, wiring.lane_socket(settings))
-    keys = Keys(dsn, f"{name}-keys", settings.key_refresh_s, time.monotonic)
+    database = Database(around.dsn, name)
+    lane = LaneLink(settings, around.lane_socket)
+    keys = Keys(around.dsn, f"{name}-keys", settings.key_refresh_s, time.monotonic)
     watch = Watch(lane, database, settings.lane, time.monotonic)
     lane.on_connected = watch.wake
-    door = _compose(settings, database, lane, keys, watch)
+    door = _compose(settings, PublicIds(around.public_id_key), database, lane, keys, watch)
     await database.open()
     await keys.refresh()
     tasks = [asyncio.create_task(job) for job in (lane.keep_connected(), keys.keep_fresh(), watch.keep_watching())]
@@ -66,8 +81,7 @@ async def open_door(settings: Settings, number: int) -> AsyncIterator[Door]:
         await database.close()
 
 
-def _compose(settings: Settings, database: Database, lane: LaneLink, keys: Keys, watch: Watch) -> Door:
-    ids = PublicIds(wiring.secrets(settings).public_id_key())
+def _compose(settings: Settings, ids: PublicIds, database: Database, lane: LaneLink, keys: Keys, watch: Watch) -> Door:
     old_ids = TokenBucket(settings.old_ids_per_second, time.monotonic())
     services = Services(lane, ids, settings, watch.tiers, database.connection, _time_ms, time.monotonic, old_ids)
     reading = Reading(lane, settings.lane, ids, database.connection, watch.policy, settings.page_entries)
@@ -80,8 +94,12 @@ def _make_metrics(lane: LaneLink, keys: Keys, watch: Watch) -> EdgeMetrics:
     metrics = EdgeMetrics(wiring.clock_us)
     metrics.watch("penstock_edge_lane_connected", "1 when a lane is there", lambda: float(lane.connected))
     metrics.watch("penstock_edge_lane_waiting", "Requests that wait for the lane", lambda: float(lane.waiting))
-    metrics.watch("penstock_edge_late_replies", "Replies that nobody waited for any more", lambda: float(lane.late_replies))
-    metrics.watch("penstock_edge_unknown_outcomes", "Requests answered outcome_unknown", lambda: float(lane.unknown_outcomes))
+    metrics.watch(
+        "penstock_edge_late_replies", "Replies that nobody waited for any more", lambda: float(lane.late_replies)
+    )
+    metrics.watch(
+        "penstock_edge_unknown_outcomes", "Requests answered outcome_unknown", lambda: float(lane.unknown_outcomes)
+    )
     metrics.watch("penstock_edge_keys_age_seconds", "Since the keys were read", lambda: keys.age_s)
     metrics.watch("penstock_lane_rows_per_second", "Journal rows a second", lambda: watch.rows_per_second)
     return metrics
@@ -106,7 +124,7 @@ async def serve(settings: Settings, number: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     files = wiring.certificate(settings)
     context = tls_context(files.certificate, files.key)
-    async with open_door(settings, number) as door:
+    async with open_door(settings, number, surroundings(settings)) as door:
         server = make_server(door, settings, settings.port + number, context)
         log.info("serving", url=wiring.base_url(settings, number))
         await server.serve()

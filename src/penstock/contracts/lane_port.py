@@ -212,6 +212,4 @@ def status_answer(payload: bytes) -> StatusAnswer:
     totals_end = times_end + len(CURRENCIES) * step
     pairs = numbers[totals_end + 1 : totals_end + 1 + 2 * numbers[totals_end]]
     reasons = dict(zip(pairs[::2], pairs[1::2], strict=True))
-    return StatusAnswer(
-        Counters._make(numbers[:place]), tuple(numbers[place:times_end]), totals, reasons, numbers[-1]
-    )
+    return StatusAnswer(Counters._make(numbers[:place]), tuple(numbers[place:times_end]), totals, reasons, numbers[-1])

@@ -5,6 +5,9 @@ A test compares the files with what is rendered here.
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import msgspec
 
 from penstock.contracts.commands import Kind
@@ -82,3 +85,13 @@ def _cell(state: State, kind: Kind) -> str:
     if transition.reason is not Reason.OK:
         return f"*{transition.reason.name.lower()}*"
     return f"**{transition.next.name.lower()}**"
+
+
+def write(folder: Path) -> None:
+    """Write both documents into ``folder``."""
+    (folder / "reasons.md").write_text(render_reasons(), "utf-8")
+    (folder / "states.md").write_text(render_states(), "utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -34,6 +35,8 @@ class Keys:
         self._records: dict[str, KeyRecord] = {}
         self._loaded_s: float | None = None
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
+        self._one_at_a_time = threading.Lock()
+        self._closed = False
 
     @property
     def age_s(self) -> float:
@@ -74,19 +77,27 @@ class Keys:
         self._loaded_s = started_s
 
     def _load(self) -> list[KeyRecord]:
-        if self._connection is None:
-            self._connection = db.connect(self._dsn, name=self._name, autocommit=True, statement_timeout_ms=5_000)
-        try:
-            return store.load_keys(self._connection)
-        except psycopg.Error:
-            self._connection.close()
-            self._connection = None
-            raise
+        with self._one_at_a_time:
+            if self._closed:
+                return []
+            if self._connection is None:
+                self._connection = db.connect(self._dsn, name=self._name, autocommit=True, statement_timeout_ms=5_000)
+            try:
+                return store.load_keys(self._connection)
+            except psycopg.Error:
+                self._drop()
+                raise
 
-    def close(self) -> None:
-        """Close the connection."""
+    def _drop(self) -> None:
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
+
+    def close(self) -> None:
+        """Close the connection, after a load that is under way in its thread."""
+        with self._one_at_a_time:
+            self._closed = True
+            self._drop()
 
 
 def _unauthorized(detail: str) -> Problem:

@@ -130,6 +130,8 @@ class LaneLink:
             raise _unknown() from None
         finally:
             self._waiters.pop(number, None)
+            if waiter.future.done() and not waiter.future.cancelled():
+                waiter.future.exception()  # may have been told twice; asyncio wants it to be looked at
 
     def _send(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> int:
         try:
@@ -219,7 +221,11 @@ class LaneLink:
         settings = self._settings
         try:
             ring = RingClient.connect(
-                self._path, slots=settings.ring_slots, payload_bytes=settings.payload_bytes, command=COMMAND, reply=REPLY
+                self._path,
+                slots=settings.ring_slots,
+                payload_bytes=settings.payload_bytes,
+                command=COMMAND,
+                reply=REPLY,
             )
         except LaneAway:
             return False

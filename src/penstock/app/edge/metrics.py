@@ -32,12 +32,16 @@ class EdgeMetrics:
     """Counters of this edge, and a place for the lane's newest figures."""
 
     def __init__(self, time_us: Callable[[], int]) -> None:
-        disable_created_metrics()  # one more series for each of ours, which nobody reads
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each of ours, which nobody reads
         self._registry = CollectorRegistry()
         labels = ["route", "method", "status"]
         self._requests = Counter("penstock_edge_requests", "Requests answered", labels, registry=self._registry)
         self._seconds = Histogram(
-            "penstock_edge_request_seconds", "From header to answer", ["route"], buckets=_SECONDS, registry=self._registry
+            "penstock_edge_request_seconds",
+            "From header to answer",
+            ["route"],
+            buckets=_SECONDS,
+            registry=self._registry,
         )
         self.in_flight = Gauge("penstock_edge_in_flight", "Requests under way", registry=self._registry)
         self._counters: dict[tuple[str, str, int], Counter] = {}

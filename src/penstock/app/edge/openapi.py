@@ -39,7 +39,9 @@ HOT_ROUTES: Final = (
     HotRoute("/v1/withdrawals", "Withdraw", bodies.Withdraw, Scope.LEDGER_WRITE, "process"),
     HotRoute("/v1/payments", "Pay", bodies.Pay, Scope.PAYMENTS_WRITE, "process"),
     HotRoute("/v1/payments/{payment}/clear", "Clear a held payment", bodies.Clear, Scope.PAYMENTS_WRITE, "process"),
-    HotRoute("/v1/payments/{payment}/release", "Release a held payment", bodies.Release, Scope.PAYMENTS_WRITE, "process"),
+    HotRoute(
+        "/v1/payments/{payment}/release", "Release a held payment", bodies.Release, Scope.PAYMENTS_WRITE, "process"
+    ),
     HotRoute("/v1/payments/{payment}/cancel", "Cancel a held payment", bodies.Cancel, Scope.PAYMENTS_WRITE, "process"),
     HotRoute("/v1/batch", "Send many commands", list[bodies.Item], "those of its commands", "process"),
 )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 import structlog
 from litestar import Litestar, MediaType, Request, Response, get
-from litestar.di import Provide
+from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 
 from penstock import __version__
 from penstock.app.edge import metrics, openapi, reference
@@ -42,8 +42,8 @@ class Inside:
     metrics: metrics.EdgeMetrics
 
 
-Own = Annotated[Inside, Dependency(skip_validation=True)]
-Caller = Annotated[Principal, Dependency(skip_validation=True)]
+Own = NamedDependency[SkipValidation[Inside]]
+Caller = NamedDependency[SkipValidation[Principal]]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -93,10 +93,14 @@ async def prometheus(principal: Caller, inside: Own) -> Response[bytes]:
     return Response(inside.metrics.text(), media_type=metrics.MEDIA_TYPE)
 
 
+_DESCRIBED: Final[list[Any]] = [
+    read_payment, read_account, read_entries, read_customer, reasons, status, live, ready, prometheus,
+]  # fmt: skip
+
+
 def make_app(reading: Reading, inside: Inside) -> Litestar:
     """The application; the caller's principal is expected in ``scope["state"]["principal"]``."""
-    described = [read_payment, read_account, read_entries, read_customer, reasons, status, live, ready, prometheus]
-    document = _document(described)
+    document = make_document()
     json_text, html = msgspec.json.encode(document), reference.page(document)
 
     @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
@@ -109,7 +113,7 @@ def make_app(reading: Reading, inside: Inside) -> Litestar:
         return Response(html, media_type=MediaType.HTML, headers=headers)
 
     return Litestar(
-        [*described, openapi_json, docs],
+        [*_DESCRIBED, openapi_json, docs],
         dependencies={
             "reading": Provide(lambda: reading, sync_to_thread=False),
             "inside": Provide(lambda: inside, sync_to_thread=False),
@@ -121,13 +125,13 @@ def make_app(reading: Reading, inside: Inside) -> Litestar:
     )
 
 
-def _document(handlers: list[Any]) -> openapi.Document:
-    """Litestar's own document is made once, of an application that serves nobody."""
+def make_document() -> openapi.Document:
+    """The OpenAPI document; Litestar's part is made of an application that serves nobody."""
     config = OpenAPIConfig(title=openapi.TITLE, version=__version__, use_handler_docstrings=True)
     silent: dict[str, Provide] = {
         name: Provide(_nobody(name), sync_to_thread=False) for name in ("reading", "inside", "principal")
     }
-    app = Litestar(handlers, dependencies=silent, openapi_config=config, logging_config=None)
+    app = Litestar(_DESCRIBED, dependencies=silent, openapi_config=config, logging_config=None)
     return openapi.document(app.openapi_schema.to_schema(), __version__)
 
 
@@ -157,7 +161,9 @@ def _http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         problem = Problem(405, "wrong_method", "This path has no such method", "The routes are listed at /docs.")
     else:
         errors = [
-            FieldError(str(item.get("key", "request")), str(item.get("message", "cannot be used")), "see /docs for its type")
+            FieldError(
+                str(item.get("key", "request")), str(item.get("message", "cannot be used")), "see /docs for its type"
+            )
             for item in (error.extra if isinstance(error.extra, list) else [])
         ]
         problem = Problem(422, "invalid_fields", "The request cannot be used", "Nothing was done; see errors.", errors)
@@ -173,5 +179,3 @@ def internal_problem() -> Problem:
     """500 of our own making: the caller learns nothing of it but that it happened."""
     detail = "This is our mistake and has been logged. Retry with the same id."
     return Problem(500, "internal", "Something went wrong inside", detail)
-
-

@@ -20,7 +20,9 @@ th { background: var(--soft); } .wide { overflow-x: auto; } nav a { margin-right
 details { margin: .3rem 0; } summary { cursor: pointer; }
 """
 #: The page may show itself and nothing else.
-CONTENT_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CONTENT_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 _CODE: Final = re.compile(r"`([^`]+)`")
 
 Document = dict[str, Any]
@@ -126,5 +128,8 @@ def _reasons() -> str:
         f"<td>{escape(view.next_step['en'])}<br>{escape(view.next_step['zh'])}</td></tr>"
         for view in reason_views()
     )
-    head = "".join(f"<th>{name}</th>" for name in ("code", "reason", "HTTP", "ISO 20022", "retry", "message 说明", "next step 下一步"))
+    head = "".join(
+        f"<th>{name}</th>"
+        for name in ("code", "reason", "HTTP", "ISO 20022", "retry", "message 说明", "next step 下一步")
+    )
     return f"<div class=wide><table><thead><tr>{head}</tr></thead>{rows}</table></div>"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from litestar import get
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
 
 from penstock.contracts import ids as public
 from penstock.contracts.commands import Query
@@ -19,9 +18,9 @@ from penstock.prepare.customers.views import CustomerView
 
 @get("/v1/customers/{customer:str}", summary="Read a customer", tags=["prepare"])
 async def read_customer(
-    customer: str,
-    principal: Annotated[Principal, Dependency(skip_validation=True)],
-    reading: Annotated[Reading, Dependency(skip_validation=True)],
+    customer: FromPath[str],
+    principal: NamedDependency[SkipValidation[Principal]],
+    reading: NamedDependency[SkipValidation[Reading]],
 ) -> CustomerView:
     """The customer's tier, its limits, and what is used of them today, this month and this year."""
     principal.require(Scope.READ, Scope.OPERATE)

@@ -146,14 +146,5 @@ class CancelItem(Cancel, tag_field="command", tag="cancel", frozen=True, kw_only
     payment: PaymentId
 
 
-Item = (
-    OpenCustomerItem
-    | OpenAccountItem
-    | DepositItem
-    | WithdrawItem
-    | PayItem
-    | ClearItem
-    | ReleaseItem
-    | CancelItem
-)
+Item = OpenCustomerItem | OpenAccountItem | DepositItem | WithdrawItem | PayItem | ClearItem | ReleaseItem | CancelItem
 FollowUp = Clear | Release | Cancel

@@ -180,9 +180,7 @@ def translate(item: Body, ids: PublicIds, terms: Terms) -> tuple[bytes, bytes]:
     return way.pack(item, Given(*command_id, len(payload), terms, known)), payload
 
 
-def translate_many(
-    items: Sequence[Body], ids: PublicIds, terms: Terms
-) -> tuple[NDArray[Any], list[bytes] | None]:
+def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple[NDArray[Any], list[bytes] | None]:
     """Translate a batch: ``COMMAND`` records (items,) and their payloads, None when no item has one.
 
     :raises Problem: 422, naming ``items[n].field`` of the first that cannot be used.

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from litestar import get
-from litestar.params import Dependency, Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter, SkipValidation
 
 from penstock.contracts import ids as public
 from penstock.contracts.commands import Query
@@ -21,8 +22,8 @@ from penstock.review.history.access import may_read, may_see_payment
 from penstock.review.history.store import Row
 from penstock.review.history.views import AccountView, Page, PaymentView
 
-Given = Annotated[Reading, Dependency(skip_validation=True)]
-Caller = Annotated[Principal, Dependency(skip_validation=True)]
+Given = NamedDependency[SkipValidation[Reading]]
+Caller = NamedDependency[SkipValidation[Principal]]
 _ACCOUNT_KINDS: Final = {1: "customer", 2: "settlement", 3: "fees", 4: "suspense"}
 _FEES: Final = 3
 _USUAL_PAGE: Final = 50
@@ -31,7 +32,7 @@ _MOST_EVENTS: Final = 10_000
 
 
 @get("/v1/accounts/{account:str}", summary="Read an account", tags=["review"])
-async def read_account(account: str, principal: Caller, reading: Given) -> AccountView:
+async def read_account(account: FromPath[str], principal: Caller, reading: Given) -> AccountView:
     """Balance and holds of an account."""
     may_read(principal)
     index, found, as_of_seq = await _account(account, principal, reading)
@@ -44,11 +45,11 @@ async def read_account(account: str, principal: Caller, reading: Given) -> Accou
 
 @get("/v1/accounts/{account:str}/entries", summary="Read an account's history", tags=["review"])
 async def read_entries(
-    account: str,
+    account: FromPath[str],
     principal: Caller,
     reading: Given,
-    cursor: Annotated[str, Parameter(description="`next_cursor` of the page before")] = "",
-    limit: Annotated[int, Parameter(description="entries on the page")] = _USUAL_PAGE,
+    cursor: Annotated[str, QueryParameter(description="`next_cursor` of the page before")] = "",
+    limit: Annotated[int, QueryParameter(description="entries on the page")] = _USUAL_PAGE,
 ) -> Page:
     """The account's history, newest first, by walking the links of the journal's rows."""
     may_read(principal)
@@ -66,7 +67,7 @@ async def read_entries(
 
 
 @get("/v1/payments/{payment:str}", summary="Read a payment", tags=["review"])
-async def read_payment(payment: str, principal: Caller, reading: Given) -> PaymentView:
+async def read_payment(payment: FromPath[str], principal: Caller, reading: Given) -> PaymentView:
     """A payment's state, sums and events; readable by the client that sent it and the one that receives it."""
     may_read(principal)
     seq = reading.decode(public.Kind.PAYMENT, "payment", payment)
