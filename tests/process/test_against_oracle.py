@@ -7,6 +7,7 @@ scratch and from a checkpoint: same outcomes, same balances, byte-identical stat
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,11 @@ _money = st.fixed_dictionaries(
 _opening = st.one_of(
     st.fixed_dictionaries({"kind": st.just(Kind.OPEN_CUSTOMER), "tier": st.sampled_from([0, 1, 1, 2])}),
     st.fixed_dictionaries(
-        {"kind": st.just(Kind.OPEN_ACCOUNT), "customer": st.integers(0, 8), "currency": st.sampled_from([CNY, CNY, 840, 1])}
+        {
+            "kind": st.just(Kind.OPEN_ACCOUNT),
+            "customer": st.integers(0, 8),
+            "currency": st.sampled_from([CNY, CNY, 840, 1]),
+        }
     ),
 )
 _wish = st.tuples(
@@ -86,7 +91,9 @@ def _command(number: int, wish: tuple[Any, ...], now_us: int, earlier: list[NDAr
     fields, client, age_us, how = wish
     if how == "repeat" and earlier:
         return earlier[number % len(earlier)].copy()
-    made = command(fields["kind"], number, now_us - age_us, client=client, **{k: v for k, v in fields.items() if k != "kind"})
+    made = command(
+        fields["kind"], number, now_us - age_us, client=client, **{k: v for k, v in fields.items() if k != "kind"}
+    )
     if fields["kind"] in (Kind.CLEAR, Kind.RELEASE, Kind.CANCEL):
         made["currency"] = 0
     if how == "conflict" and earlier:
@@ -137,7 +144,7 @@ class Twin:
 
 def _cut(count: int, cuts: list[int]) -> list[tuple[int, int]]:
     places = sorted({0, count, *(cut % (count + 1) for cut in cuts)})
-    return list(zip(places, places[1:], strict=False))
+    return list(pairwise(places))
 
 
 def _checkpoint(twin: Twin) -> None:
@@ -150,7 +157,9 @@ def _checkpoint(twin: Twin) -> None:
     assert checkpointer.published[0] == twin.lane.last_seq
 
 
-@settings(phases=[Phase.explicit, Phase.generate], max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    phases=[Phase.explicit, Phase.generate], max_examples=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
 @given(
     wishes=st.lists(_wish, min_size=1, max_size=60),
     pauses_us=st.lists(_pauses_us, min_size=6, max_size=6),

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from support.database import PARTITION_ROWS, Database
 
 from penstock.app.lane_start import open_lane
 from penstock.contracts.commands import COMMAND, Kind, PaymentType
@@ -21,6 +20,7 @@ from penstock.journal import partitions
 from penstock.kit.settings import Settings
 from penstock.process.lane import Lane
 from penstock.state.tables import State
+from support.database import PARTITION_ROWS, Database
 
 HASH_KEY = 0x1234_5678_9ABC
 #: 2026-03-01 00:00 UTC
@@ -69,7 +69,11 @@ def settings_for(home: Path, lane: int, **changes: Any) -> Settings:
 
 def policy_toml(policy: Policy) -> str:
     """Write a policy as its author would."""
-    lines = [f'name = "{policy.name}"', f'time_zone = "{policy.time_zone}"', f"hold_lifetime_s = {policy.hold_lifetime_s}"]
+    lines = [
+        f'name = "{policy.name}"',
+        f'time_zone = "{policy.time_zone}"',
+        f"hold_lifetime_s = {policy.hold_lifetime_s}",
+    ]
     lines.append("tiers = [" + ", ".join(f'"{tier}"' for tier in policy.tiers) + "]")
     for table, rules in (("limits", policy.limits), ("fees", policy.fees)):
         for rule in rules:
@@ -113,13 +117,17 @@ def command_uuid(record: NDArray[Any]) -> uuid.UUID:
     return uuid.UUID(int=(hi % 2**64) << 64 | lo % 2**64)
 
 
-def run(lane: Lane, commands: Sequence[NDArray[Any]], now_us: int, payloads: dict[int, bytes] | None = None) -> NDArray[Any]:
+def run(
+    lane: Lane, commands: Sequence[NDArray[Any]], now_us: int, payloads: dict[int, bytes] | None = None
+) -> NDArray[Any]:
     """Take commands through a lane in one call; their replies."""
     replies, _ = lane.process(np.concatenate(list(commands)), payloads or {}, now_us)
     return replies
 
 
-def open_accounts(lane: Lane, count: int, deposit: int, now_us: int = START_US, tier: int = 1, currency: int = CNY) -> list[int]:
+def open_accounts(
+    lane: Lane, count: int, deposit: int, now_us: int = START_US, tier: int = 1, currency: int = CNY
+) -> list[int]:
     """Open customers of a tier with one account each, with money; their account numbers."""
     base = 1_000_000 + lane.last_seq * 1_000
     customers = run(lane, [command(Kind.OPEN_CUSTOMER, base + i, now_us, tier=tier) for i in range(count)], now_us)
@@ -135,7 +143,9 @@ def open_accounts(lane: Lane, count: int, deposit: int, now_us: int = START_US, 
         run(
             lane,
             [
-                command(Kind.DEPOSIT, base + 2 * count + i, now_us, payee_account=a, amount_minor=deposit, currency=currency)
+                command(
+                    Kind.DEPOSIT, base + 2 * count + i, now_us, payee_account=a, amount_minor=deposit, currency=currency
+                )
                 for i, a in enumerate(accounts)
             ],
             now_us,

@@ -121,7 +121,9 @@ class Oracle:
             hold = bool(int(c["flags"]) & Flag.HOLD_ONLY)
             name = PaymentType(int(c["payment_type"])).name.lower()
             return self._pay(client, payer, payee, amount, currency, name, time_us, lifetime if hold else 0)
-        return self._follow_up(client, kind, int(c["ref_seq"]), amount, bool(int(c["flags"]) & Flag.RELEASE_REST), time_us)
+        return self._follow_up(
+            client, kind, int(c["ref_seq"]), amount, bool(int(c["flags"]) & Flag.RELEASE_REST), time_us
+        )
 
     # --- opening
 

@@ -142,10 +142,10 @@ def main() -> int:
 
 def _run(settings: Settings) -> None:
     warm_kernels()
-    lane = open_lane(settings, wiring.dsn(settings, "penstock_lane"), wiring.secrets(settings).lane_hash_key(), wiring.clock_us())
-    checkpointer = Checkpointer(
-        settings.home, settings.lane, settings.checkpoint_step_bytes, settings.checkpoints_kept
+    lane = open_lane(
+        settings, wiring.dsn(settings, "penstock_lane"), wiring.secrets(settings).lane_hash_key(), wiring.clock_us()
     )
+    checkpointer = Checkpointer(settings.home, settings.lane, settings.checkpoint_step_bytes, settings.checkpoints_kept)
     ring = RingServer(wiring.lane_socket(settings), COMMAND, REPLY)
     process = LaneProcess(settings, lane, ring, checkpointer)
     for number in (signal.SIGTERM, signal.SIGINT):

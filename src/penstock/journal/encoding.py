@@ -24,13 +24,13 @@ COLUMNS: Final[tuple[str, ...]] = (
 )
 
 
-def _wire_fields() -> list[tuple[str, Any]]:
-    fields: list[tuple[str, Any]] = [("columns", ">i2")]
+def _wire_fields() -> list[Any]:
+    fields: list[Any] = [("columns", ">i2")]
     for name in COLUMNS:
         if name == _UUID:
             fields += [(f"{name}_length", ">i4"), ("id_hi", ">i8"), ("id_lo", ">i8")]
         elif name == "side_hash":
-            fields += [(f"{name}_length", ">i4"), (name, "<i8", (4,))]  # raw bytes
+            fields += [(f"{name}_length", ">i4"), (name, "<i8", (4,))]  # raw bytes, not numbers
         else:
             column = ROW.fields[name][0]  # type: ignore[index]
             fields += [(f"{name}_length", ">i4"), (name, column.newbyteorder(">"))]

@@ -8,15 +8,16 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 from numpy.typing import NDArray
+from psycopg import sql
 
 from penstock.journal.encoding import COLUMNS, decode_rows
 
 Connection = psycopg.Connection[Any]
 
-_ROWS: Final = (
-    f"COPY (SELECT {', '.join(COLUMNS)} FROM journal"
-    " WHERE lane = {lane} AND seq > {after} AND seq <= {until} ORDER BY seq) TO STDOUT (FORMAT BINARY)"
-)
+_ROWS: Final = """
+    COPY (SELECT {columns} FROM journal WHERE lane = {lane} AND seq > {after} AND seq <= {until} ORDER BY seq)
+    TO STDOUT (FORMAT BINARY)
+"""
 _IDS: Final = """
     SELECT asked.place, journal.seq, journal.fingerprint
     FROM unnest(%(places)s::int[], %(clients)s::int[], %(ids)s::uuid[]) AS asked (place, client, command_id)
@@ -61,8 +62,11 @@ class Payment(NamedTuple):
 def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: int) -> Iterator[NDArray[Any]]:
     """Yield the rows with ``after < seq <= until`` in order, in arrays of at most ``chunk`` rows."""
     for start in range(after, until, chunk):
-        statement = _ROWS.format(lane=int(lane), after=int(start), until=min(until, start + chunk))
-        with connection.cursor() as cursor, cursor.copy(statement.encode()) as copy:
+        statement = sql.SQL(_ROWS).format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+            lane=lane, after=start, until=min(until, start + chunk),
+        )  # fmt: skip
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
             yield decode_rows(b"".join(copy))
 
 
@@ -73,7 +77,14 @@ def find_ids(
     places, clients, ids = zip(*asked, strict=True)
     found = connection.execute(
         _IDS,
-        {"places": list(places), "clients": list(clients), "ids": list(ids), "lane": lane, "first": first_seq, "end": end_seq},
+        {
+            "places": list(places),
+            "clients": list(clients),
+            "ids": list(ids),
+            "lane": lane,
+            "first": first_seq,
+            "end": end_seq,
+        },
     )
     return found.fetchall()
 

@@ -128,7 +128,9 @@ class JournalWriter:
             return True
         if found == self.position:
             return False
-        raise Fenced(f"lane {self.lane}: the journal is at {found.last_seq} of epoch {found.epoch}, not where I left it")
+        raise Fenced(
+            f"lane {self.lane}: the journal is at {found.last_seq} of epoch {found.epoch}, not where I left it"
+        )
 
     def _reconnect(self) -> Connection:
         deadline = time.monotonic() + self._retry_s

@@ -21,8 +21,12 @@ import numpy as np
 from llvmlite import binding as llvm
 
 #: Modules without kernels of their own whose constants kernels fold in.
-_FEEDS = {f"contracts/{name}" for name in ("commands", "money", "policy", "reasons", "row", "states")} | {"state/layout", "post/terms"}
+_FEEDS = {f"contracts/{name}" for name in ("commands", "money", "policy", "reasons", "row", "states")} | {
+    "state/layout",
+    "post/terms",
+}
 
+config: Any = numba.config
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -30,7 +34,7 @@ def _sources_hash() -> str:
     """Hash every source file that defines or feeds a kernel."""
     package = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256(f"{numba.__version__} {np.__version__} {llvm.get_host_cpu_name()}".encode())
-    digest.update(f"{numba.config.BOUNDSCHECK}".encode())
+    digest.update(f"{config.BOUNDSCHECK}".encode())
     for path in sorted(package.rglob("*.py")):
         text = path.read_bytes()
         if b"@kernel" in text or f"{path.parent.name}/{path.stem}" in _FEEDS:
@@ -45,7 +49,7 @@ def _cache_folder() -> Path:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = str(_cache_folder())
+    config.CACHE_DIR = str(_cache_folder())
 
 
 def kernel(function: F) -> F:

@@ -98,7 +98,7 @@ def _convert(name: str, value: Any) -> Any:
     if name not in known:
         raise BadSetting(f"there is no setting {name!r}; see docs/settings.md")
     setting = known[name]
-    kind = type(setting.default)
+    kind: Any = type(setting.default)
     try:
         converted = kind(value)
     except (TypeError, ValueError) as error:

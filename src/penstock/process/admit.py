@@ -82,10 +82,13 @@ def fingerprint_commands(commands: Any, side_words: Any, out: Any) -> None:
 
 @kernel
 def unknown_ids(state: Any, commands: Any, horizon_us: int, out: Any) -> None:
+    """Which ids are from before the horizon and not in memory."""
     for i in range(commands.shape[0]):
         command = commands[i]
         id_time_us = ((command["id_hi"] >> 16) & 0xFFFFFFFFFFFF) * 1000
-        out[i] = id_time_us < horizon_us and find_id(state, command["client"], command["id_hi"], command["id_lo"])[0] == 0
+        out[i] = (
+            id_time_us < horizon_us and find_id(state, command["client"], command["id_hi"], command["id_lo"])[0] == 0
+        )
 
 
 def _horizon_us(state: State) -> int:
@@ -122,7 +125,9 @@ def _look_up_ids(
         (int(i), int(commands["client"][i]), join_uuid(int(commands["id_hi"][i]), int(commands["id_lo"][i])))
         for i in places
     ]
-    for place, seq, fingerprint in reader.find_ids(connection, terms.lane, asked, closed[0].first_seq, closed[-1].end_seq):
+    for place, seq, fingerprint in reader.find_ids(
+        connection, terms.lane, asked, closed[0].first_seq, closed[-1].end_seq
+    ):
         known.found_seq[place] = seq
         known.found_fingerprint[place] = fingerprint
 

@@ -23,7 +23,9 @@ class LaneClock:
         """
         if now_us < last_us - jump_us:
             behind_s = (last_us - now_us) // 1_000_000
-            raise ClockError(f"the clock is {behind_s} s behind the journal's last row; set it before starting the lane")
+            raise ClockError(
+                f"the clock is {behind_s} s behind the journal's last row; set it before starting the lane"
+            )
         self._last_us = last_us
         self._now_us = now_us
         self._jump_us = jump_us
@@ -35,7 +37,9 @@ class LaneClock:
         """
         if now_us - self._now_us > self._jump_us:
             jumped_s = (now_us - self._now_us) // 1_000_000
-            raise ClockError(f"the clock jumped {jumped_s} s ahead since the last batch; check it, then start the lane again")
+            raise ClockError(
+                f"the clock jumped {jumped_s} s ahead since the last batch; check it, then start the lane again"
+            )
         self._now_us = max(self._now_us, now_us)
         first = max(now_us, self._last_us + 1)
         times = np.arange(first, first + count, dtype=np.int64)

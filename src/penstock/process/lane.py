@@ -107,7 +107,11 @@ class Lane:
         return admit(self.state, self.terms, commands, side_words, self.partitions, self.writer.connection)
 
     def _record(
-        self, rows: NDArray[Any], row_of_command: NDArray[np.int64], words: NDArray[np.int64], payloads: Mapping[int, bytes]
+        self,
+        rows: NDArray[Any],
+        row_of_command: NDArray[np.int64],
+        words: NDArray[np.int64],
+        payloads: Mapping[int, bytes],
     ) -> int:
         started = time.perf_counter_ns()
         record(self.writer, rows, row_of_command, words, payloads)

@@ -18,8 +18,9 @@ import shutil
 import threading
 import zlib
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import structlog
@@ -35,7 +36,8 @@ _STAMPED: Final = {
 _COUNTS: Final = {"accounts": at.ACCOUNTS, "customers": at.CUSTOMERS, "purses": at.PURSES}
 
 
-class Segment(NamedTuple):
+@dataclass(frozen=True)
+class Segment:
     """A piece of a table: ``count`` records from ``first``, or, packed, the occupied places among ``count``."""
 
     table: str
@@ -85,7 +87,7 @@ class Checkpointer:
         self._previous: dict[tuple[str, int, int], dict[str, Any]] = {}
         self._previous_folder: Path | None = None
         self._segments: list[dict[str, Any]] = []
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self.published: tuple[int, int] = (0, 0)  # sequence and lane time of the newest
         for unfinished in self._folder.glob("unfinished-*"):
             shutil.rmtree(unfinished)
@@ -135,7 +137,7 @@ class Checkpointer:
 
     def _catch(self, state: State, segment: Segment) -> None:
         before = self._previous.get((segment.table, segment.first, segment.count))
-        entry: dict[str, Any] = {**segment._asdict(), "seq": int(state.scalars[0, at.LAST_SEQ])}
+        entry: dict[str, Any] = {**asdict(segment), "seq": int(state.scalars[0, at.LAST_SEQ])}
         if before is not None and _newest_change(state, segment) <= before["seq"]:
             self._work.put((entry, before["file"]))
         else:
@@ -184,7 +186,7 @@ class Checkpointer:
                     for entry, records in what:
                         self._write_segment(entry, records)
                     self._publish(data)
-            except BaseException as error:  # handed to the lane, which ends: see `step`
+            except Exception as error:  # noqa: BLE001 - whatever it is, `step` raises it in the lane, which ends
                 self._failure = error
                 return
             finally:

@@ -276,8 +276,6 @@ def _fold_ids(state: Any, row: Any) -> None:
     if generation < 0:
         return
     if row["client"] > 0:
-        remember_id(
-            state, generation, row["client"], row["id_hi"], row["id_lo"], row["fingerprint"], row["seq"]
-        )
+        remember_id(state, generation, row["client"], row["id_hi"], row["id_lo"], row["fingerprint"], row["seq"])
     if row["ref_prev_seq"] > 0:
         remember_ref(state, generation, row["ref_seq"], row["seq"], row["state"])

@@ -44,8 +44,8 @@ def generation_of(state: Any, seq: int, time_us: int) -> int:
     if state.generations[generation, at.GENERATION_PARTITION] != partition + 1:
         state.generations[generation, at.GENERATION_PARTITION] = partition + 1
         state.generations[generation, at.GENERATION_TIME_US] = time_us
-    if state.generations[generation, at.GENERATION_LAST_SEQ] < seq:
-        state.generations[generation, at.GENERATION_LAST_SEQ] = seq
+    newest = state.generations[generation, at.GENERATION_LAST_SEQ]
+    state.generations[generation, at.GENERATION_LAST_SEQ] = max(newest, seq)
     return generation
 
 

@@ -87,7 +87,7 @@ def _give_back(table: Int64, generation: int) -> None:
     base: Any = table
     while not isinstance(base, mmap.mmap | memoryview):
         base = base.base
-    mapping: mmap.mmap = base.obj if isinstance(base, memoryview) else base
+    mapping: Any = base.obj if isinstance(base, memoryview) else base
     size = table[generation].nbytes
     if size % mmap.PAGESIZE == 0 and hasattr(mapping, "madvise"):
         mapping.madvise(mmap.MADV_DONTNEED, generation * size, size)

@@ -1,0 +1,149 @@
+"""Checkpoints: torn, foreign or too new ones are refused, and recovery is exact without any."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.database import Database
+from support.lanes import (
+    CNY,
+    HASH_KEY,
+    START_US,
+    command,
+    image,
+    next_lane,
+    open_accounts,
+    run,
+    settings_for,
+    start_lane,
+)
+
+from penstock.contracts.commands import Flag, Kind
+from penstock.kit.settings import Settings
+from penstock.process.lane import Lane
+from penstock.state import layout as at
+from penstock.state.checkpoint import Checkpointer, canonical, lane_folder
+from penstock.state.recovery import recover
+from penstock.state.tables import Capacity
+
+Harm = Callable[[Path], None]
+
+
+def _busy_lane(database: Database, settings: Settings) -> Lane:
+    """A lane with holds, gaps in the slots, and a checkpoint in the middle that was caught while payments went on."""
+    lane = start_lane(database, settings)
+    accounts = open_accounts(lane, 4, 50_000)
+    checkpointer = Checkpointer(settings.home, settings.lane, 8_192, 3)
+    number = 0
+    for round_number in range(8):
+        now_us = START_US + (round_number + 1) * 1_000_000
+        checkpointer.begin(lane.state)
+        for _ in range(12):
+            number += 1
+            payer, payee = accounts[number % 4], accounts[(number + 1) % 4]
+            flags = Flag.HOLD_ONLY if number % 3 == 0 else 0
+            pay = command(
+                Kind.PAY, number, now_us, payer_account=payer, payee_account=payee, amount_minor=10 + number,
+                currency=CNY, flags=flags,
+            )  # fmt: skip
+            (paid,) = run(lane, [pay], now_us)
+            if flags and number % 2:
+                run(lane, [command(Kind.CLEAR, 10_000 + number, now_us, ref_seq=paid["ref_seq"])], now_us)
+            checkpointer.step(lane.state, lane.writer.position.digest)
+    while checkpointer.running:
+        checkpointer.step(lane.state, lane.writer.position.digest)
+    checkpointer.wait()
+    now_us = START_US + 20_000_000
+    pay = command(Kind.PAY, 99_999, now_us, payer_account=accounts[0], payee_account=accounts[1], amount_minor=1, currency=CNY)
+    run(lane, [pay], now_us)
+    lane.writer.close()
+    return lane
+
+
+def _flip(file: Path) -> None:
+    body = bytearray(file.read_bytes())
+    body[len(body) // 2] ^= 1
+    file.write_bytes(bytes(body))
+
+
+def _rewrite_manifest(folder: Path, **changes: object) -> None:
+    file = folder / "manifest.json"
+    manifest = json.loads(file.read_text()) | changes
+    manifest.pop("crc32")
+    manifest["crc32"] = zlib.crc32(canonical(manifest))
+    file.write_text(json.dumps(manifest))
+
+
+HARMS: dict[str, Harm] = {
+    "nothing": lambda folder: None,
+    "flipped segment": lambda folder: _flip(folder / "accounts-0.bin"),
+    "short segment": lambda folder: (folder / "purses-0.bin").write_bytes(b"short"),
+    "missing segment": lambda folder: (folder / "scalars-0.bin").unlink(),
+    "flipped manifest": lambda folder: _flip(folder / "manifest.json"),
+    "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "empty manifest": lambda folder: (folder / "manifest.json").write_bytes(b""),
+    "above the journal": lambda folder: _rewrite_manifest(folder, seq=10**9),
+    "other digest": lambda folder: _rewrite_manifest(folder, digest="00" * 32),
+    "other lane": lambda folder: _rewrite_manifest(folder, lane=31_999),
+    "other hash key": lambda folder: _rewrite_manifest(folder, hash_key="0" * 16),
+    "other format": lambda folder: _rewrite_manifest(folder, format=2),
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+def test_recovery_is_byte_identical_whatever_became_of_the_newest_checkpoint(
+    database: Database, home: Path, harm: str
+) -> None:
+    settings = settings_for(home, next_lane(), checkpoints_kept=3)
+    before = image(_busy_lane(database, settings).state)
+    folders = sorted(lane_folder(home, settings.lane).glob("[0-9]*"))
+    assert len(folders) > 1
+    HARMS[harm](folders[-1])
+    again = start_lane(database, settings, START_US + 30_000_000)
+    again.writer.close()
+    assert image(again.state) == before
+
+
+def test_recovery_needs_no_checkpoint(database: Database, home: Path) -> None:
+    settings = settings_for(home, next_lane())
+    before = image(_busy_lane(database, settings).state)
+    shutil.rmtree(lane_folder(home, settings.lane))
+    again = start_lane(database, settings, START_US + 30_000_000)
+    again.writer.close()
+    assert image(again.state) == before
+
+
+def test_a_grown_layout_is_read_by_field_name(
+    database: Database, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(home, next_lane())
+    before = image(_busy_lane(database, settings).state)
+    newest = sorted(lane_folder(home, settings.lane).glob("[0-9]*"))[-1]
+    old = dict(at.LAYOUT)
+    old["totals"] = [*old["totals"][::-1]]  # the order of an older release
+    records = (newest / "totals-0.bin").read_bytes()
+    width = len(old["totals"]) * 8
+    swapped = b"".join(
+        b"".join(records[r + w : r + w + 8] for w in range(width - 8, -8, -8)) for r in range(0, len(records), width)
+    )
+    (newest / "totals-0.bin").write_bytes(swapped)
+    segments = json.loads((newest / "manifest.json").read_text())["segments"]
+    for segment in segments:
+        if segment["table"] == "totals":
+            segment["crc32"] = zlib.crc32(swapped)
+    _rewrite_manifest(newest, layout=old, layout_hash="an older release", segments=segments)
+    again = start_lane(database, settings, START_US + 30_000_000)
+    again.writer.close()
+    assert image(again.state) == before
+    checkpoint = recover(
+        home, settings.lane,
+        Capacity(settings.customers_max, settings.accounts_max, settings.holds_max, settings.partition_rows),
+        HASH_KEY, json.loads((newest / "manifest.json").read_text())["seq"],
+        lambda _: bytes.fromhex(json.loads((newest / "manifest.json").read_text())["digest"]), lambda *_: iter(()), 0,
+    )  # fmt: skip
+    assert checkpoint.checkpoint_seq == int(newest.name)
