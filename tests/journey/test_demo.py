@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shlex
 import signal
@@ -41,7 +42,7 @@ def curl_lines(home: Path) -> list[Line]:
     lines = path.read_text("utf-8").splitlines()
     return [
         Line(title, title.rpartition("-> ")[2].split(), shlex.split(command))
-        for title, command in zip(lines, lines[1:], strict=False)
+        for title, command in itertools.pairwise(lines)
         if command.startswith("curl ")
     ]
 
@@ -85,7 +86,8 @@ def test_ctrl_c_ends_the_demo_with_a_summary(home: Path) -> None:
             )
         installation_ready = time.monotonic() + 500
         while "p99" not in output.read_text("utf-8"):
-            assert time.monotonic() < installation_ready and process.poll() is None, output.read_text("utf-8")[-2000:]
+            assert process.poll() is None, output.read_text("utf-8")[-2000:]
+            assert time.monotonic() < installation_ready
             time.sleep(0.1)
         os.kill(process.pid, signal.SIGINT)
         assert process.wait(60) == 0, output.read_text("utf-8")[-4000:]
