@@ -57,7 +57,7 @@ def run_curl(line: Line) -> list[str]:
 
 @pytest.mark.timeout(900)  # the first start after a change compiles the kernels
 def test_the_demo_ends_well_continues_and_its_curl_lines_work(home: Path) -> None:
-    installation = Installation(home)
+    installation = Installation(home, {"holds_per_account": "50"})
     try:
         first = demo(installation, "--for", "5s")
         assert "penstock verify" in first
@@ -77,7 +77,7 @@ def test_the_demo_ends_well_continues_and_its_curl_lines_work(home: Path) -> Non
 
 @pytest.mark.timeout(600)
 def test_ctrl_c_ends_the_demo_with_a_summary(home: Path) -> None:
-    installation = Installation(home)
+    installation = Installation(home, {"holds_per_account": "50"})
     output = home / "demo.out"
     try:
         with output.open("wb") as file:

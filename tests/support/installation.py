@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +23,15 @@ from penstock.kit.settings import Settings, load_settings
 
 #: Small, so that a start is fast and limits are near.
 SMALL = {"customers_max": "20000", "accounts_max": "50000", "holds_max": "50000", "partition_rows": "10000", "ring_slots": "4096"}
+#: Small partitions, closed and indexed within seconds, and checkpoints all the time.
+BUSY = {
+    "customers_max": "5000", "accounts_max": "5000", "holds_max": "5000", "holds_per_account": "2000",
+    "partition_rows": "1000", "batch_rows": "200", "expiries_per_batch": "50", "partitions_ahead": "4",
+    "checkpoint_interval_s": "0.5", "key_refresh_s": "0.1", "reply_timeout_s": "5", "head_interval_s": "0.2",
+    "old_ids_per_second": "100000",
+}  # fmt: skip
+#: Below the ports that the kernel gives to outgoing connections, so that an edge finds its own free again.
+_PORTS = range(20_000, 32_000)
 
 
 @dataclass
@@ -88,7 +101,7 @@ class Installation:
         if self._process is not None:
             self.stop()
         running.end_left_over(self.home)
-        if (self.home / "postgres").exists():
+        if (self.home / "postgres" / "postmaster.pid").exists():
             postgres.start(self.home, shared_buffers_mb=32, wal_mb=64).stop()
         postgres.remove_runtime_folder(self.home)
 
@@ -105,8 +118,31 @@ class Installation:
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=60)
 
 
+@contextmanager
+def installed(*, policy: str = "", **changes: str) -> Iterator[Installation]:
+    """An installation of its own that runs, with a policy in TOML; removed afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="penstock-serve-", dir="/tmp"))
+    home.chmod(0o755)
+    if policy:
+        (home / "policy.toml").write_text(policy, "utf-8")
+        changes["policy_file"] = str(home / "policy.toml")
+    made = Installation(home, changes)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.remove()
+        shutil.rmtree(home)
+
+
 def _free_port() -> int:
-    """A port that nobody has, with a few free ones above it, most likely."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody listens on."""
+    for port in random.SystemRandom().sample(_PORTS, 100):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free port")
