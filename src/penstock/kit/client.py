@@ -145,30 +145,49 @@ class Client:
 
 
 class AsyncClient:
-    """The awaiting client. Use it as an async context manager."""
+    """The awaiting client. Use it as an async context manager.
 
-    def __init__(self, access: Access, patience_s: float = 60.0, timeout_s: float = 30.0, connections: int = 100) -> None:
+    Each connection is an httpx client of its own, the one used last is used next: httpx's own pool looks at
+    all connections and all waiting requests for each request, and collapses when many wait.
+    """
+
+    def __init__(self, access: Access, patience_s: float = 60.0, timeout_s: float = 30.0, connections: int = 16) -> None:
         self._patience_s = patience_s
-        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=60)
-        self._http = httpx.AsyncClient(limits=limits, **_options(access, timeout_s))
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60)
+        options = _options(access, timeout_s)
+        self._connections = [httpx.AsyncClient(limits=one, **options) for _ in range(connections)]
+        self._free: asyncio.LifoQueue[httpx.AsyncClient] = asyncio.LifoQueue()
+        for connection in self._connections:
+            self._free.put_nowait(connection)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._http.aclose()
+        for connection in self._connections:
+            await connection.aclose()
 
     async def send_once(self, method: str, path: str, body: Any = None) -> Answer:
         """Send one request and take its answer as it comes.
 
         :raises httpx.TransportError: when there is none.
         """
-        return _answer(await self._http.request(method, path, content=_encode(body)))
+        return _answer(await self._request(method, path, _encode(body)))
 
     async def send_bytes(self, path: str, content: bytes) -> tuple[int, bytes]:
-        """Post an encoded body once; the status and the bytes of the answer, not decoded."""
-        response = await self._http.post(path, content=content)
+        """Post an encoded body once; the status and the bytes of the answer, not decoded.
+
+        :raises httpx.TransportError: when there is none.
+        """
+        response = await self._request("POST", path, content)
         return response.status_code, response.content
+
+    async def _request(self, method: str, path: str, content: bytes | None) -> httpx.Response:
+        connection = await self._free.get()
+        try:
+            return await connection.request(method, path, content=content)
+        finally:
+            self._free.put_nowait(connection)
 
     async def send(self, method: str, path: str, body: Any = None) -> Answer:
         """Send one request until the answer is certain.

@@ -76,11 +76,18 @@ def _run(bench: Callable[[Any, Any], dict[str, Any]], *, as_json: bool, save: bo
     from rich.console import Console
 
     from penstock.app.bench.place import save as append
+    from penstock.app.bench.recovery import NotBack
+    from penstock.app.local import NoSystem
     from penstock.app.progress import progress_bars
+    from penstock.kit.client import NoAnswer, Refused
 
     console = Console(stderr=True)
-    with progress_bars(console) as report:
-        figures = bench(lambda text: console.print(text, highlight=False), report)
+    try:
+        with progress_bars(console) as report:
+            figures = bench(lambda text: console.print(text, highlight=False), report)
+    except (NoAnswer, NoSystem, NotBack, Refused) as error:
+        typer.echo(f"penstock: {error}", err=True)
+        raise typer.Exit(2) from error
     typer.echo(json.dumps(figures) if as_json else json.dumps(figures, indent=2))
     if save:
         typer.echo(f"Appended to {append(figures)}.", err=True)

@@ -25,10 +25,17 @@ def demo(
 
     from penstock.app import wiring
     from penstock.app.demo.run import Wish, demonstrate
+    from penstock.app.local import NoSystem
+    from penstock.kit.client import NoAnswer, Refused
 
     seconds = parse_duration(duration) if duration else None
     wish = Wish(customers, rate, seconds, secrets.randbits(31) if seed is None else seed)
-    if not demonstrate(wiring.load(), wish, Console()):
+    try:
+        good = demonstrate(wiring.load(), wish, Console())
+    except (NoAnswer, NoSystem, Refused) as error:
+        typer.echo(f"penstock: {error}", err=True)
+        raise typer.Exit(2) from error
+    if not good:
         raise typer.Exit(1)
 
 

@@ -33,6 +33,7 @@ def import_payments(
 
     from rich.console import Console
 
+    from penstock.app.local import NoSystem
     from penstock.kit.client import NoAnswer, Refused
     from penstock.prepare.importing.mapping import BadMapping
     from penstock.prepare.importing.reading import BadFile
@@ -41,7 +42,7 @@ def import_payments(
     console = Console(stderr=as_json)
     try:
         summary = _import(file, mapping, limit, _access(url, key, cacert), console)
-    except (BadMapping, BadFile, ImportStopped, NoAnswer, Refused) as error:
+    except (BadMapping, BadFile, ImportStopped, NoAnswer, NoSystem, Refused) as error:
         typer.echo(f"penstock: {error}", err=True)
         raise typer.Exit(2) from error
     if as_json:
@@ -115,4 +116,5 @@ def _show(summary: Summary, console: Console) -> None:
         f"{summary.deposits:,} deposits ({deposited}), {summary.sent:,} payments; "
         f"{summary.replayed:,} commands were already done before"
     )
-    console.print(f"{summary.seconds:.1f} s in all; {summary.payments_per_second:,.0f} payments/s while paying", style="bold")
+    rate = f"; {summary.payments_per_second:,.0f} payments/s while paying" if not summary.replayed else ""
+    console.print(f"{summary.seconds:.1f} s in all{rate}", style="bold")

@@ -52,7 +52,7 @@ def summary(figures: Figures, elapsed_s: float) -> RenderableType:
     )
     parts: list[RenderableType] = [table, Text(text, style="bold")]
     if figures.shed:
-        parts.append(Text(f"{figures.shed:,} scenes were left out because too many were waiting", style="yellow"))
+        parts.append(Text(f"{figures.shed:,} scenes were left out or broken off because too many were waiting: this machine is too busy for the rate; try --rate", style="yellow"))
     if not figures.good:
         parts.append(Text(_trouble(figures), style="bold red"))
     return Group(*parts)

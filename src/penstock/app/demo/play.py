@@ -26,7 +26,9 @@ _MIX: Final[tuple[tuple[int, Scene], ...]] = (
 )
 _REFUSALS: Final = 70
 #: More scenes at once than this are left out, and counted.
-_MOST_AT_ONCE: Final = 3_000
+_MOST_AT_ONCE: Final = 600
+#: How long scenes that run may take to end when the demonstration is over; then they are broken off.
+_ENDING_S: Final = 15.0
 
 
 async def play(stage: Stage, mistakes: Sequence[Example], rate: float, stop: asyncio.Event) -> None:
@@ -47,7 +49,12 @@ async def play(stage: Stage, mistakes: Sequence[Example], rate: float, stop: asy
         task = asyncio.create_task(_one(stage, mistakes, due_s))
         running.add(task)
         task.add_done_callback(running.discard)
-    await asyncio.gather(*running)
+    if running:
+        _, late = await asyncio.wait(running, timeout=_ENDING_S)
+        stage.figures.shed += len(late)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
 
 async def _one(stage: Stage, mistakes: Sequence[Example], due_s: float) -> None:

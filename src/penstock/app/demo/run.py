@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+import httpx
 from rich.console import Console
 from rich.live import Live
 
@@ -99,7 +100,7 @@ async def _perform(
     if wish.seconds is not None:
         loop.call_later(wish.seconds, stop.set)
     start_s = time.monotonic()
-    async with AsyncClient(access, connections=64) as api:
+    async with AsyncClient(access, connections=32) as api:
         stage = Stage(api, town, ghosts, chance, figures, time.monotonic, local.new_id)
         traffic = asyncio.create_task(play(stage, mistakes, wish.rate, stop))
         await _show(api, figures, access.url, start_s, traffic, console)
@@ -112,9 +113,10 @@ async def _show(
 ) -> None:
     """Redraw until the traffic has ended."""
     with Live(console=console, auto_refresh=False) if console.is_terminal else contextlib.nullcontext() as live:
+        status: dict[str, Any] = {}
         while not traffic.done():
             await asyncio.wait([traffic], timeout=_DASHBOARD_PAUSE_S if live else _LINE_PAUSE_S)
-            status = await _status(api, figures)
+            status = await _status(api, status)
             now_s = time.monotonic()
             if live:
                 live.update(dashboard.render(figures, status, url, now_s, now_s - start_s), refresh=True)
@@ -122,10 +124,10 @@ async def _show(
                 console.print(dashboard.line(figures, status, now_s, now_s - start_s), soft_wrap=True, highlight=False)
 
 
-async def _status(api: AsyncClient, figures: Figures) -> dict[str, Any]:
+async def _status(api: AsyncClient, before: dict[str, Any]) -> dict[str, Any]:
+    """The lane's status; the one before when there is none in time: the traffic tells what is wrong."""
     try:
         answer = await asyncio.wait_for(api.send_once("GET", "/v1/status"), _STATUS_TIMEOUT_S)
-    except (TimeoutError, OSError) as error:
-        figures.surprised(f"status: {type(error).__name__}")
-        return {}
-    return answer.body if answer.status == 200 else {}
+    except (TimeoutError, httpx.TransportError):
+        return before
+    return answer.body if answer.status == 200 else before
