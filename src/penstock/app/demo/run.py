@@ -100,10 +100,10 @@ async def _perform(
     if wish.seconds is not None:
         loop.call_later(wish.seconds, stop.set)
     start_s = time.monotonic()
-    async with AsyncClient(access, connections=32) as api:
+    async with AsyncClient(access, connections=32) as api, AsyncClient(access, connections=1) as watcher:
         stage = Stage(api, town, ghosts, chance, figures, time.monotonic, local.new_id)
         traffic = asyncio.create_task(play(stage, mistakes, wish.rate, stop))
-        await _show(api, figures, access.url, start_s, traffic, console)
+        await _show(watcher, figures, access.url, start_s, traffic, console)
         await traffic
     return figures, time.monotonic() - start_s
 
