@@ -18,7 +18,7 @@ import shutil
 import threading
 import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -72,6 +72,19 @@ def key_mark(state: State) -> str:
     return hashlib.sha256(b"penstock-hash-key" + state.hash_key.tobytes()).hexdigest()[:16]
 
 
+@dataclass
+class Draft:
+    """A checkpoint that is being made, or the one published last: its folder and the segments in it."""
+
+    folder: Path
+    segments: list[dict[str, Any]] = field(default_factory=list)
+
+    def find(self, segment: Segment) -> dict[str, Any] | None:
+        """The entry of the same piece, None = there is none."""
+        wanted = (segment.table, segment.first, segment.count)
+        return next((s for s in self.segments if (s["table"], s["first"], s["count"]) == wanted), None)
+
+
 class Checkpointer:
     """Writes one checkpoint after another; owned by the lane process."""
 
@@ -84,9 +97,8 @@ class Checkpointer:
         self._log = structlog.get_logger("checkpoint").bind(lane=lane)
         self._work: queue.Queue[Any] = queue.Queue(maxsize=2)
         self._pending: Iterator[Segment] | None = None
-        self._previous: dict[tuple[str, int, int], dict[str, Any]] = {}
-        self._previous_folder: Path | None = None
-        self._segments: list[dict[str, Any]] = []
+        self._draft: Draft | None = None  # owned by the writing thread from `_finish` until it is published
+        self._last: Draft | None = None
         self._failure: Exception | None = None
         self.published: tuple[int, int] = (0, 0)  # sequence and lane time of the newest
         for unfinished in self._folder.glob("unfinished-*"):
@@ -100,9 +112,9 @@ class Checkpointer:
 
     def begin(self, state: State) -> None:
         """Begin a checkpoint unless one runs or the last one is still being written."""
-        if self._pending is None and self._work.empty():
-            self._segments = []
-            self._unfinished = self._folder / f"unfinished-{os.getpid()}"
+        if self._draft is None:
+            self._draft = Draft(self._folder / f"unfinished-{os.getpid()}")
+            self._draft.folder.mkdir()
             self._pending = self._plan(state)
 
     def step(self, state: State, digest: bytes) -> None:
@@ -136,10 +148,10 @@ class Checkpointer:
                     yield Segment(table, first, min(step, (int(generation) + 1) * places - first), packed=True)
 
     def _catch(self, state: State, segment: Segment) -> None:
-        before = self._previous.get((segment.table, segment.first, segment.count))
+        before = self._last.find(segment) if self._last is not None else None
         entry: dict[str, Any] = {**asdict(segment), "seq": int(state.scalars[0, at.LAST_SEQ])}
         if before is not None and _newest_change(state, segment) <= before["seq"]:
-            self._work.put((entry, before["file"]))
+            self._work.put((entry, before))
         else:
             self._work.put((entry, _copy(state, segment)))
 
@@ -192,39 +204,39 @@ class Checkpointer:
             finally:
                 self._work.task_done()
 
-    def _write_segment(self, entry: dict[str, Any], data: Int64 | str) -> None:
-        self._unfinished.mkdir(exist_ok=True)
+    def _write_segment(self, entry: dict[str, Any], data: Int64 | dict[str, Any]) -> None:
+        assert self._draft is not None
         name = f"{entry['table']}-{entry['first']}.bin"
-        path = self._unfinished / name
-        if isinstance(data, str):  # unchanged: the file of the last checkpoint
-            assert self._previous_folder is not None
-            before = self._previous[entry["table"], entry["first"], entry["count"]]
-            os.link(self._previous_folder / data, path)
-            entry |= {"file": name, "bytes": before["bytes"], "crc32": before["crc32"]}
+        path = self._draft.folder / name
+        if isinstance(data, dict):  # unchanged: the file of the last checkpoint
+            assert self._last is not None
+            os.link(self._last.folder / data["file"], path)
+            entry |= {"file": name, "bytes": data["bytes"], "crc32": data["crc32"]}
         else:
             body = data.tobytes()
             write_durably(path, body)
             entry |= {"file": name, "bytes": len(body), "crc32": zlib.crc32(body)}
-        self._segments.append(entry)
+        self._draft.segments.append(entry)
 
     def _publish(self, manifest: dict[str, Any]) -> None:
-        manifest["segments"] = self._segments
+        draft = self._draft
+        assert draft is not None
+        manifest["segments"] = draft.segments
         manifest["crc32"] = zlib.crc32(canonical(manifest))
-        write_durably(self._unfinished / "manifest.json", json.dumps(manifest, indent=1).encode())
-        sync_folder(self._unfinished)
+        write_durably(draft.folder / "manifest.json", json.dumps(manifest, indent=1).encode())
+        sync_folder(draft.folder)
         final = self._folder / f"{manifest['seq']:016d}"
-        if final.exists():
-            shutil.rmtree(self._unfinished)
-        else:
-            self._unfinished.rename(final)
+        if final.exists():  # nothing has happened since, or what is there was rejected: the new one counts
+            shutil.rmtree(final)
+        draft.folder.rename(final)
+        draft.folder = final
         sync_folder(self._folder)
-        self._previous = {(s["table"], s["first"], s["count"]): s for s in self._segments}
-        self._previous_folder = final
-        self.published = (manifest["seq"], manifest["time_us"])
-        written = sum(s["bytes"] for s in self._segments)
-        self._log.info("checkpoint published", seq=manifest["seq"], segments=len(self._segments), bytes=written)
         for old in sorted(self._folder.glob("[0-9]*"))[: -self._keep]:
             shutil.rmtree(old)
+        self.published = (manifest["seq"], manifest["time_us"])
+        written = sum(s["bytes"] for s in draft.segments)
+        self._log.info("checkpoint published", seq=manifest["seq"], segments=len(draft.segments), bytes=written)
+        self._last, self._draft = draft, None
 
 
 def _newest_change(state: State, segment: Segment) -> int:
