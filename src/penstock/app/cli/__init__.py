@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import sys
 
 import typer
 
-_MODULES = ("serve", "keys", "verify", "importing", "demo", "bench")
+from penstock.app.cli import bench, demo, importing, keys, serve, verify
 
 
 def make_app() -> typer.Typer:
@@ -20,10 +18,8 @@ def make_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,  # a pretty traceback shows local variables, keys among them
     )
-    for name in _MODULES:
-        module = f"{__name__}.{name}"
-        if importlib.util.find_spec(module) is not None:
-            importlib.import_module(module).register(app)
+    for module in (serve, demo, importing, verify, keys, bench):
+        module.register(app)
     return app
 
 
