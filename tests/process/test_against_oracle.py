@@ -6,6 +6,7 @@ scratch and from a checkpoint: same outcomes, same balances, byte-identical stat
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
@@ -158,7 +159,7 @@ def _checkpoint(twin: Twin) -> None:
 
 
 @settings(
-    phases=[Phase.explicit, Phase.generate], max_examples=40, deadline=None, suppress_health_check=list(HealthCheck)
+    phases=[Phase.explicit, Phase.generate], max_examples=int(os.environ.get("PENSTOCK_EXAMPLES", "20")), deadline=None, suppress_health_check=list(HealthCheck)
 )
 @given(
     wishes=st.lists(_wish, min_size=1, max_size=60),
