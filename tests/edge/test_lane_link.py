@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,14 +54,14 @@ async def until(condition: Callable[[], bool]) -> None:
 async def linked(folder: Path, **changes: Any) -> AsyncIterator[tuple[LaneLink, LaneEnd]]:
     end = LaneEnd(folder / "lane.sock")
     link = LaneLink(Settings(home=folder, ring_slots=64, **changes), folder / "lane.sock")
-    keeper = asyncio.create_task(link.keep_connected())
+    keepers = [asyncio.create_task(job) for job in (link.keep_connected(), link.keep_time())]
     try:
         await until(lambda: link.connected)
         yield link, end
     finally:
-        keeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await keeper
+        for keeper in keepers:
+            keeper.cancel()
+        await asyncio.gather(*keepers, return_exceptions=True)
         link.close()
         end.ring.close()
 

@@ -22,6 +22,7 @@ from penstock.contracts.ids import make_uuid7
 from penstock.kit.ring import RingServer
 from penstock.kit.settings import Settings
 from penstock.prepare.credentials import actions, rules
+from penstock.process.warm import warm_kernels
 from penstock.state.checkpoint import Checkpointer
 from support.database import Database
 from support.lanes import next_lane, settings_for, start_lane
@@ -111,6 +112,7 @@ class World:
 def make_world(database: Database, home: Path, **changes: Any) -> World:
     bounds = {"customers_max": 1_000, "accounts_max": 1_100, "holds_max": 200, "holds_per_account": 50, **changes}
     settings = settings_for(home, next_lane(), key_refresh_s=0.1, **bounds)
+    warm_kernels()  # compiling them while requests wait would take longer than the reply time-out
     lane = start_lane(database, settings, int(time.time() * 1e6))
     ring = RingServer(home / "lane.sock", COMMAND, REPLY)
     checkpointer = Checkpointer(home, settings.lane, settings.checkpoint_step_bytes, settings.checkpoints_kept)

@@ -67,7 +67,8 @@ async def open_door(settings: Settings, number: int, around: Surroundings) -> As
     door = _compose(settings, PublicIds(around.public_id_key), database, lane, keys, watch)
     await database.open()
     await keys.refresh()
-    tasks = [asyncio.create_task(job) for job in (lane.keep_connected(), keys.keep_fresh(), watch.keep_watching())]
+    jobs = (lane.keep_connected(), lane.keep_time(), keys.keep_fresh(), watch.keep_watching())
+    tasks = [asyncio.create_task(job) for job in jobs]
     for task in tasks:
         task.add_done_callback(_end_with_a_bug)
     try:

@@ -99,11 +99,10 @@ class Door:
         return path, ""
 
     async def _answer_hot(self, scope: Scope, receive: Receive, route: str, payment: str) -> Answer:
-        settings = self._settings
         try:
             _need_post(scope)
             principal = self._admit(scope)
-            body = await read_body(scope, receive, settings.body_bytes, settings.request_timeout_s)
+            body = await read_body(scope, receive, self._settings.body_bytes)
             return await self._hot[route](principal, payment, body)
         except Problem as problem:
             return answer_problem(problem)

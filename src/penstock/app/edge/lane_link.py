@@ -7,7 +7,7 @@ the lane goes, or after the reply time-out, and retries with the same id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,14 +30,17 @@ _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
 #: Pause before the rest of a batch is offered again to a full ring.
 _FULL_PAUSE_S: Final = 0.001
+#: How exactly the reply time-out is kept. One look at all that wait is cheaper than a timer for each.
+_TIMEKEEPING_S: Final = 0.1
 
 
 class _Waiter:
     """One request's replies, as they come in."""
 
-    __slots__ = ("future", "left", "payload", "replies")
+    __slots__ = ("deadline_s", "future", "left", "payload", "replies")
 
-    def __init__(self, count: int, future: asyncio.Future[None]) -> None:
+    def __init__(self, count: int, future: asyncio.Future[None], deadline_s: float) -> None:
+        self.deadline_s = deadline_s
         self.replies: NDArray[Any] = np.zeros(count, dtype=REPLY)
         self.payload = b""
         self.left = count
@@ -105,7 +108,7 @@ class LaneLink:
         if sent == 0:
             self._waiters.pop(number, None)
             raise _ring_full()
-        await self._wait(number, waiter, self._send_rest(commands, payloads, sent))
+        await self._wait(number, waiter, self._send_rest(number, commands, payloads, sent))
         return waiter.replies
 
     def _need_ring(self) -> RingClient:
@@ -115,23 +118,31 @@ class LaneLink:
 
     def _make_waiter(self, count: int) -> tuple[int, _Waiter]:
         self._number += 1
-        waiter = _Waiter(count, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        waiter = _Waiter(count, loop.create_future(), loop.time() + self._settings.reply_timeout_s)
         self._waiters[self._number] = waiter
         return self._number, waiter
 
-    async def _wait(self, number: int, waiter: _Waiter, rest: Any = None) -> None:
+    async def _wait(self, number: int, waiter: _Waiter, rest: Coroutine[Any, Any, None] | None = None) -> None:
         try:
-            async with asyncio.timeout(self._settings.reply_timeout_s):
-                if rest is not None:
-                    await rest
-                await waiter.future
-        except TimeoutError:
-            self.unknown_outcomes += 1
-            raise _unknown() from None
+            if rest is not None:
+                await rest
+            await waiter.future
         finally:
             self._waiters.pop(number, None)
             if waiter.future.done() and not waiter.future.cancelled():
                 waiter.future.exception()  # may have been told twice; asyncio wants it to be looked at
+
+    async def keep_time(self) -> None:
+        """Tell those whose lane does not answer in time; runs until it is cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(min(_TIMEKEEPING_S, self._settings.reply_timeout_s / 2))
+            now_s = loop.time()
+            late = [number for number, waiter in self._waiters.items() if waiter.deadline_s < now_s]
+            self.unknown_outcomes += len(late)
+            for number in late:
+                self._fail(number, _unknown())
 
     def _send(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> int:
         try:
@@ -140,11 +151,13 @@ class LaneLink:
             self._lose()
             raise _unknown() from None
 
-    async def _send_rest(self, commands: NDArray[Any], payloads: Sequence[bytes] | None, sent: int) -> None:
+    async def _send_rest(
+        self, number: int, commands: NDArray[Any], payloads: Sequence[bytes] | None, sent: int
+    ) -> None:
         while sent < len(commands):
             await asyncio.sleep(_FULL_PAUSE_S)
-            if self._ring is None:
-                return  # the waiter has been told already
+            if number not in self._waiters:
+                return  # the lane went, or the time is over: the waiter has been told
             sent += self._send(commands[sent:], payloads[sent:] if payloads is not None else None)
 
     def _flush(self) -> None:

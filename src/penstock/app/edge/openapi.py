@@ -51,7 +51,6 @@ PROBLEMS: Final = {
     "401": "No good key.",
     "403": "The key lacks a scope.",
     "404": "Not there, or not yours.",
-    "408": "The request came too slowly.",
     "409": "Declined: the payment's state does not allow it; or the id belongs to another content.",
     "413": "Too large.",
     "422": "Fields cannot be used, see `errors`; or the id lies outside its time.",

@@ -14,7 +14,7 @@ from penstock.kit.settings import Settings
 
 
 class PatientProtocol(HttpToolsProtocol):
-    """HTTP/1.1 in which a request's header must arrive within ``patience_s``; uvicorn itself would wait for ever."""
+    """HTTP/1.1 in which a whole request must arrive within ``patience_s``; uvicorn itself would wait for ever."""
 
     patience_s: ClassVar[float] = 10.0
     _patience: asyncio.TimerHandle | None = None
@@ -25,14 +25,14 @@ class PatientProtocol(HttpToolsProtocol):
         self._be_patient()
 
     def on_message_begin(self) -> None:
-        """The first byte of a request has come: the rest of its header has to follow."""
+        """The first byte of a request has come: the rest of it has to follow."""
         super().on_message_begin()
         self._be_patient()
 
-    def on_headers_complete(self) -> None:
-        """The header is here; from now on the application watches the time."""
+    def on_message_complete(self) -> None:
+        """The request is here; from now on the application watches the time."""
         self._stop_waiting()
-        super().on_headers_complete()
+        super().on_message_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing to wait for."""

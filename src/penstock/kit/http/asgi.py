@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any, NamedTuple
 
@@ -41,24 +40,15 @@ def answer_problem(problem: Problem) -> Answer:
     return Answer(problem.status, problem.body(), "application/problem+json", headers)
 
 
-async def read_body(scope: Scope, receive: Receive, most_bytes: int, timeout_s: float) -> bytes:
-    """Read a whole body.
+async def read_body(scope: Scope, receive: Receive, most_bytes: int) -> bytes:
+    """Read a whole body; the server ends connections whose body comes too slowly.
 
-    :raises Problem: 413 above ``most_bytes``, 408 when it takes longer than ``timeout_s``.
+    :raises Problem: 413 above ``most_bytes``.
     :raises Gone: when the client leaves.
     """
     declared = header(scope, b"content-length")
     if declared is not None and declared.isdigit() and int(declared) > most_bytes:
         raise _too_large(most_bytes)
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await _collect(receive, most_bytes)
-    except TimeoutError:
-        detail = f"It did not arrive within {timeout_s:g} seconds. Nothing was done; send it again."
-        raise Problem(408, "too_slow", "The body came too slowly", detail, headers={"Connection": "close"}) from None
-
-
-async def _collect(receive: Receive, most_bytes: int) -> bytes:
     message = await receive()
     if message["type"] == "http.request" and not message.get("more_body"):
         return _checked(message.get("body", b""), most_bytes)
