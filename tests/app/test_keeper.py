@@ -1,0 +1,99 @@
+"""The keeper goes on whatever becomes of its connection, and tells when the journal is wrong."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from psycopg import Connection
+from support.database import Database
+
+from penstock.app.keeper import index_closed, keep_ahead, repeat
+from penstock.journal.heads import HeadSigner, read_heads
+from penstock.kit import postgres
+from penstock.kit.settings import Settings, load_settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return load_settings({}, home=tmp_path, partition_rows=1_000)
+
+
+def place_lane(database: Database, last_seq: int) -> None:
+    with database.connect() as connection:
+        connection.execute("INSERT INTO lane VALUES (0, 1, %s, %s, 123)", [last_seq, bytes(range(32))])
+
+
+def fill(database: Database, rows: int) -> None:
+    """Rows of zeros with ids of their own; their content does not matter here."""
+    with psycopg.connect(database.dsn(postgres.ADMIN)) as connection:
+        found = connection.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_name = 'journal' ORDER BY ordinal_position"
+        )
+        names = [name for (name,) in found if name != "features"]
+        values = {"seq": "n", "command_id": "gen_random_uuid()", "side_hash": "decode(repeat('00', 32), 'hex')"}
+        selected = ", ".join(values.get(name, "0") for name in names)
+        connection.execute(
+            f"INSERT INTO penstock.journal ({', '.join(names)}) SELECT {selected} FROM generate_series(1, {rows}) n"
+        )
+
+
+def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings: Settings) -> None:
+    place_lane(database, 10_500)
+    signer = HeadSigner(settings.home / "heads", Ed25519PrivateKey.generate())
+    with database.connect("penstock_keeper", autocommit=True) as connection:
+        keep_ahead(settings, signer, connection)
+        last = connection.execute("SELECT max(end_seq) FROM journal_partition").fetchone()
+    assert last == (13_001,)
+    assert [(head.seq, head.digest, head.time_us) for head in read_heads(settings.home / "heads")] == [
+        (10_500, bytes(range(32)), 123)
+    ]
+
+
+def test_closed_partitions_are_indexed_and_the_ids_are_found_by_the_index(database: Database, settings: Settings) -> None:
+    fill(database, 2_500)
+    place_lane(database, 2_500)
+    with database.connect("penstock_keeper", autocommit=True) as connection:
+        index_closed(settings, connection)
+        done = connection.execute("SELECT first_seq FROM journal_partition WHERE indexed ORDER BY 1").fetchall()
+        plan = connection.execute(
+            "EXPLAIN SELECT seq FROM journal WHERE client = 0 AND command_id = %s AND lane = 0 AND seq < 1001", [uuid.UUID(int=1)]
+        ).fetchall()
+    assert done == [(1,), (1_001,)]
+    assert "journal_0_1_id" in str(plan)
+
+
+def test_a_lost_connection_is_made_anew(database: Database) -> None:
+    stop, steps = threading.Event(), list[int]()
+
+    def step(connection: Connection[Any]) -> None:
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        assert row is not None
+        steps.append(row[0])
+
+    def connect() -> Connection[Any]:
+        return database.connect("penstock_keeper", autocommit=True)
+
+    thread = threading.Thread(target=repeat, args=(connect, step, 0.02, stop))
+    thread.start()
+    try:
+        wait_for(lambda: len(steps) > 0)
+        with psycopg.connect(database.dsn(postgres.ADMIN)) as connection:
+            connection.execute("SELECT pg_terminate_backend(%s)", [steps[0]])
+        wait_for(lambda: len(set(steps)) > 1)
+    finally:
+        stop.set()
+        thread.join()
+
+
+def wait_for(condition: Any) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
