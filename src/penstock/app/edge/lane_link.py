@@ -7,7 +7,7 @@ the lane goes, or after the reply time-out, and retries with the same id.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,26 +32,40 @@ _LONGEST_PAUSE_S: Final = 0.5
 _FULL_PAUSE_S: Final = 0.001
 #: How exactly the reply time-out is kept. One look at all that wait is cheaper than a timer for each.
 _TIMEKEEPING_S: Final = 0.1
+#: How often is looked whether a newer lane has taken the socket's path.
+_TAKEOVER_LOOK_S: Final = 0.25
 
 
-class _Waiter:
-    """One request's replies, as they come in."""
+class _One:
+    """A request with one command: its future gets the reply and its payload."""
 
-    __slots__ = ("deadline_s", "future", "left", "payload", "replies")
+    __slots__ = ("deadline_s", "future")
 
-    def __init__(self, count: int, future: asyncio.Future[None], deadline_s: float) -> None:
-        self.deadline_s = deadline_s
-        self.replies: NDArray[Any] = np.zeros(count, dtype=REPLY)
-        self.payload = b""
-        self.left = count
+    def __init__(self, future: asyncio.Future[tuple[Reply, bytes]], deadline_s: float) -> None:
         self.future = future
+        self.deadline_s = deadline_s
 
     def take(self, replies: NDArray[Any], payload: bytes) -> None:
+        if not self.future.done():
+            self.future.set_result((Reply._make(replies[0].item()), payload))
+
+
+class _Many:
+    """A request with many commands: its future gets all replies, in the order of the commands."""
+
+    __slots__ = ("deadline_s", "future", "left", "replies")
+
+    def __init__(self, future: asyncio.Future[NDArray[Any]], deadline_s: float, count: int) -> None:
+        self.future = future
+        self.deadline_s = deadline_s
+        self.replies: NDArray[Any] = np.zeros(count, dtype=REPLY)
+        self.left = count
+
+    def take(self, replies: NDArray[Any], payload: bytes) -> None:  # noqa: ARG002 - replies to commands have none
         self.replies[replies["token"] & _PLACES] = replies
-        self.payload = payload
         self.left -= len(replies)
         if self.left == 0 and not self.future.done():
-            self.future.set_result(None)
+            self.future.set_result(self.replies)
 
 
 class LaneLink:
@@ -61,10 +75,11 @@ class LaneLink:
         self._settings = settings
         self._path = socket_path
         self._ring: RingClient | None = None
-        self._waiters: dict[int, _Waiter] = {}
+        self._waiters: dict[int, _One | _Many] = {}
         self._number = 0
         self._singles: list[tuple[bytes, bytes, int]] = []
         self._broken = asyncio.Event()
+        self._connected_to: tuple[int, int] | None = None
         #: Called after each connection, before requests are let through.
         self.on_connected: Callable[[], Any] = _nothing
         self.late_replies = 0
@@ -88,12 +103,15 @@ class LaneLink:
         :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
         """
         self._need_ring()
-        number, waiter = self._make_waiter(1)
+        number, loop = self._next_number(), asyncio.get_running_loop()
+        waiter = self._waiters[number] = _One(loop.create_future(), loop.time() + self._settings.reply_timeout_s)
         if not self._singles:
-            asyncio.get_running_loop().call_soon(self._flush)
+            loop.call_soon(self._flush)
         self._singles.append(((number << _PLACE_BITS).to_bytes(8, "little") + command[8:], payload, number))
-        await self._wait(number, waiter)
-        return Reply._make(waiter.replies[0].item()), waiter.payload
+        try:
+            return await waiter.future
+        finally:
+            self._waiters.pop(number, None)
 
     async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:
         """Send many records in slices, as the ring takes them.
@@ -101,37 +119,30 @@ class LaneLink:
         :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
         """
         self._need_ring()
-        number, waiter = self._make_waiter(len(commands))
+        number, loop = self._next_number(), asyncio.get_running_loop()
         commands = commands.copy()
         commands["token"] = (number << _PLACE_BITS) + np.arange(len(commands))
         sent = self._send(commands, payloads)
         if sent == 0:
-            self._waiters.pop(number, None)
             raise _ring_full()
-        await self._wait(number, waiter, self._send_rest(number, commands, payloads, sent))
-        return waiter.replies
+        deadline_s = loop.time() + self._settings.reply_timeout_s
+        waiter = self._waiters[number] = _Many(loop.create_future(), deadline_s, len(commands))
+        try:
+            await self._send_rest(number, commands, payloads, sent)
+            return await waiter.future
+        finally:
+            self._waiters.pop(number, None)
+            if waiter.future.done() and not waiter.future.cancelled():
+                waiter.future.exception()  # may have been told twice; asyncio wants it to be looked at
 
     def _need_ring(self) -> RingClient:
         if self._ring is None:
             raise unavailable("lane_away", "The lane is away", "Nothing was sent; send the request again.")
         return self._ring
 
-    def _make_waiter(self, count: int) -> tuple[int, _Waiter]:
+    def _next_number(self) -> int:
         self._number += 1
-        loop = asyncio.get_running_loop()
-        waiter = _Waiter(count, loop.create_future(), loop.time() + self._settings.reply_timeout_s)
-        self._waiters[self._number] = waiter
-        return self._number, waiter
-
-    async def _wait(self, number: int, waiter: _Waiter, rest: Coroutine[Any, Any, None] | None = None) -> None:
-        try:
-            if rest is not None:
-                await rest
-            await waiter.future
-        finally:
-            self._waiters.pop(number, None)
-            if waiter.future.done() and not waiter.future.cancelled():
-                waiter.future.exception()  # may have been told twice; asyncio wants it to be looked at
+        return self._number
 
     async def keep_time(self) -> None:
         """Tell those whose lane does not answer in time; runs until it is cancelled."""
@@ -227,11 +238,28 @@ class LaneLink:
             pause_s = _FIRST_PAUSE_S
             log.info("lane_connected", lane=self._settings.lane)
             self.on_connected()
-            await self._broken.wait()
+            await self._stay()
             await asyncio.sleep(pause_s)
+
+    async def _stay(self) -> None:
+        """Return when the lane has gone, or has been taken over.
+
+        A lane that hangs keeps its socket open, so it is the path that tells of a newer one, which has fenced it.
+        """
+        while not self._broken.is_set():
+            try:
+                async with asyncio.timeout(_TAKEOVER_LOOK_S):
+                    await self._broken.wait()
+            except TimeoutError:
+                found = _identity(self._path)
+                if found is not None and found != self._connected_to:
+                    log.warning("lane_taken_over", lane=self._settings.lane)
+                    self._hear()  # what it has answered counts
+                    self._lose()
 
     def _connect(self) -> bool:
         settings = self._settings
+        self._connected_to = _identity(self._path)  # before connecting: a lane that comes in between is noticed later
         try:
             ring = RingClient.connect(
                 self._path,
@@ -250,6 +278,15 @@ class LaneLink:
     def close(self) -> None:
         """Leave the lane."""
         self._lose()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells one lane's socket from the next one's at the same path, None = there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns
 
 
 def _nothing() -> None:
