@@ -77,13 +77,13 @@ class Explanation(NamedTuple):
 
 
 _LIMIT_NEXT_EN = "Pay a smaller amount, wait until the limit starts anew, or raise your account's tier."
-_LIMIT_NEXT_ZH = "请减少金额,等待限额重新计算,或提升账户等级。"
+_LIMIT_NEXT_ZH = "请减少金额，等待限额重新计算，或提升账户等级。"
 _FINAL_EN = "Look at the payment; make a new payment if the money should move again."
-_FINAL_ZH = "请查看该笔支付;如需再次付款,请发起新的支付。"
+_FINAL_ZH = "请查看该笔支付；如需再次付款，请发起新的支付。"
 
 
-def _limit(en: str, zh: str, retry: Retry = Retry.LATER) -> Explanation:
-    return Explanation(402, "AM21", retry, en, _LIMIT_NEXT_EN, zh, _LIMIT_NEXT_ZH)
+def _limit(en: str, zh: str) -> Explanation:
+    return Explanation(402, "AM21", Retry.LATER, en, _LIMIT_NEXT_EN, zh, _LIMIT_NEXT_ZH)
 
 
 def _final(en: str, zh: str) -> Explanation:
@@ -91,7 +91,7 @@ def _final(en: str, zh: str) -> Explanation:
 
 
 def _full(en: str, zh: str) -> Explanation:
-    next_en, next_zh = "Try again later; the operator has been told.", "请稍后再试,运营方已收到通知。"
+    next_en, next_zh = "Try again later; the operator has been told.", "请稍后再试，运营方已收到通知。"
     return Explanation(503, "NARR", Retry.LATER, en, next_en, zh, next_zh)
 
 
@@ -102,21 +102,21 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "This id was already used for an instruction with other content.",
         "Use a new id for a new instruction; repeat an instruction unchanged under its old id.",
         "该编号已用于另一条内容不同的指令。",
-        "新指令请使用新编号;重复同一指令请保持内容不变。",
+        "新指令请使用新编号；重复同一指令请保持内容不变。",
     ),
     Reason.ID_FROM_FUTURE: Explanation(
         422, "DT01", Retry.NEW_ID,
         "The time in this id lies in the future.",
         "Set the clock of the sending system and make a new UUIDv7.",
         "该编号中的时间晚于当前时间。",
-        "请校准发送系统的时钟,并生成新的 UUIDv7。",
+        "请校准发送系统的时钟，并生成新的 UUIDv7。",
     ),
     Reason.ID_EXPIRED: Explanation(
         422, "DT01", Retry.NEW_ID,
         "This id is too old, and no instruction with it is on record.",
         "Make a new UUIDv7; ids are accepted for 24 hours.",
-        "该编号已过期,且没有对应的指令记录。",
-        "请生成新的 UUIDv7;编号在 24 小时内有效。",
+        "该编号已过期，且没有对应的指令记录。",
+        "请生成新的 UUIDv7；编号在 24 小时内有效。",
     ),
     Reason.CUSTOMER_UNKNOWN: Explanation(
         404, "BE06", Retry.AFTER_CHANGE,
@@ -169,10 +169,13 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "This type of payment is not offered for your account's tier and currency.",
         "Raise your account's tier, or use another type of payment.",
         "您的账户等级和币种不支持该支付类型。",
-        "请提升账户等级,或使用其他支付类型。",
+        "请提升账户等级，或使用其他支付类型。",
     ),
-    Reason.LIMIT_SINGLE: _limit(
-        "The amount is above the limit of a single payment.", "金额超过单笔支付限额。", Retry.AFTER_CHANGE
+    Reason.LIMIT_SINGLE: Explanation(
+        402, "AM21", Retry.AFTER_CHANGE,
+        "The amount is above the limit of a single payment.",
+        "Pay a smaller amount, or raise your account's tier.",
+        "金额超过单笔支付限额。", "请减少单笔金额，或提升账户等级。",
     ),
     Reason.LIMIT_DAY_AMOUNT: _limit("The payment exceeds the amount limit of the day.", "超过当日累计支付限额。"),
     Reason.LIMIT_DAY_COUNT: _limit("The payment exceeds the number of payments of the day.", "超过当日支付笔数限制。"),
@@ -184,7 +187,7 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         402, "AM04", Retry.AFTER_CHANGE,
         "The available balance does not cover the amount and the fee.",
         "Top up the account, or pay a smaller amount.",
-        "可用余额不足以支付金额及手续费。", "请充值,或减少支付金额。",
+        "可用余额不足以支付金额及手续费。", "请充值，或减少支付金额。",
     ),
     Reason.BALANCE_TOO_LARGE: Explanation(
         402, "AM02", Retry.AFTER_CHANGE,

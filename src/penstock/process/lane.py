@@ -37,6 +37,7 @@ from penstock.state.fold import fold_rows
 from penstock.state.tables import State, forget_partition
 
 _FIRST_QUERY = 100
+MAX_SEQ = (1 << at.SEQ_BITS) - 100_000
 
 
 class Lane:
@@ -88,6 +89,7 @@ class Lane:
 
     def _batch(self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int) -> tuple[NDArray[Any], int]:
         """Admit, post, record and answer as many commands as fit into one commit; the replies and the rows written."""
+        assert self.last_seq < MAX_SEQ, "the lane is full: the id tables hold 40 bits of sequence"
         times_us, day = self._stamp(now_us, len(commands))
         commands = commands[: len(times_us)]
         side_words = hash_sides(payloads, len(commands))

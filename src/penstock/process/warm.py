@@ -34,3 +34,7 @@ def warm_kernels() -> None:
     expire_due(state, terms, rows, 0, 1, 1, 0)
     recovery.derive_holds(state)
     queries.warm(state)
+
+
+if __name__ == "__main__":
+    warm_kernels()
