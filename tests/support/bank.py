@@ -8,11 +8,10 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from support.installation import Installation
-
 from penstock.app import wiring
 from penstock.app.local import ALL_SCOPES, make_key, new_id
 from penstock.kit.client import Access, Answer, Client
+from support.installation import Installation
 
 SCOPES = tuple(scope for scope in ALL_SCOPES if scope != "operate")
 T = TypeVar("T")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from support.lanes import policy_toml
-
 from penstock.contracts.policy import FeeRule, LimitRule, Policy
+from support.lanes import policy_toml
 
 TYPES = ("transfer", "purchase", "bill", "withdrawal")
 #: The mission's limits, in minor units.

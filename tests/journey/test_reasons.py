@@ -1,0 +1,217 @@
+"""Every reason there is can be reached through the API; the table below is checked against the closed list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from support.bank import Bank, until, wish
+from support.installation import BUSY, installed
+from support.policies import NARROW, SINGLE, journey_policy
+
+from penstock.app import wiring
+from penstock.app.local import new_id
+from penstock.contracts.ids import Kind, PublicIds
+from penstock.contracts.money import MAX_AMOUNT_MINOR, MAX_BALANCE_MINOR
+from penstock.contracts.reasons import EXPLANATIONS, Reason
+
+#: The smallest tables that the settings allow, but for customers.
+TIGHT = {**BUSY, "customers_max": "20", "accounts_max": "80", "holds_max": "16", "holds_per_account": "3"}
+FAR_AWAY = 10**6
+
+
+@dataclass(frozen=True)
+class Town:
+    """Who lives in the tight installation; opened before anything is full."""
+
+    bank: Bank
+    rich: str
+    shop: str
+    foreign: str
+    dollars: str
+    euros: str
+    vault: str
+    savers: list[str]
+    basic: str
+    narrow: dict[str, str]
+    ids: PublicIds
+
+    def nobody(self, kind: Kind) -> str:
+        """An id as this installation writes it, of what does not exist."""
+        return self.ids.encode(kind, FAR_AWAY)
+
+
+@pytest.fixture(scope="module")
+def town() -> Iterator[Town]:
+    with (
+        installed(policy=journey_policy(datetime.now(UTC)), **TIGHT) as installation,
+        Bank(installation) as bank,
+        Bank(installation, "other") as other,
+    ):
+        customer = bank.open_customer()
+        yield Town(
+            bank=bank,
+            rich=bank.open_account(customer, 10**9),
+            shop=bank.account(),
+            foreign=other.account(1_000),
+            dollars=bank.open_account(customer, 1_000, "USD"),
+            euros=bank.open_account(customer, currency="EUR"),
+            vault=bank.open_account(customer),
+            savers=[bank.open_account(customer, 100) for _ in range(6)],
+            basic=bank.account(10 * SINGLE, "basic"),
+            narrow={tier: bank.account(100_000, tier) for tier in NARROW},
+            ids=PublicIds(wiring.secrets(installation.settings).public_id_key()),
+        )
+
+
+Scene = Callable[[Town], dict[str, Any]]
+SCENES: dict[Reason, Scene] = {}
+
+
+def scene(reason: Reason) -> Callable[[Scene], Scene]:
+    """This function reaches ``reason`` and returns the answer that says so."""
+
+    def note(function: Scene) -> Scene:
+        SCENES[reason] = function
+        return function
+
+    return note
+
+
+def ended(town: Town, how: str) -> str:
+    payment = town.bank.hold(town.rich, town.shop, 10)
+    assert town.bank.follow(payment, how)["reason"] == "ok"
+    return payment
+
+
+SCENES[Reason.OK] = lambda town: town.bank.pay(town.rich, town.shop, 1)
+SCENES[Reason.ID_FROM_FUTURE] = lambda town: town.bank.pay(town.rich, town.shop, 1, id=new_id(60))
+SCENES[Reason.ID_EXPIRED] = lambda town: town.bank.pay(town.rich, town.shop, 1, id=new_id(-100_000))
+SCENES[Reason.CUSTOMER_UNKNOWN] = lambda town: town.bank.do(
+    "/v1/accounts", customer=town.nobody(Kind.CUSTOMER), currency="CNY"
+)
+SCENES[Reason.PAYER_UNKNOWN] = lambda town: town.bank.pay(town.foreign, town.shop, 1)
+SCENES[Reason.PAYEE_UNKNOWN] = lambda town: town.bank.pay(town.rich, town.nobody(Kind.ACCOUNT), 1)
+SCENES[Reason.PAYMENT_UNKNOWN] = lambda town: town.bank.follow(town.nobody(Kind.PAYMENT), "clear")
+SCENES[Reason.TIER_UNKNOWN] = lambda town: town.bank.do("/v1/customers", tier="platinum")
+SCENES[Reason.SAME_ACCOUNT] = lambda town: town.bank.pay(town.rich, town.rich, 1)
+SCENES[Reason.CURRENCY_MISMATCH] = lambda town: town.bank.pay(town.rich, town.dollars, 1)
+SCENES[Reason.PAYMENT_CLEARED] = lambda town: town.bank.follow(ended(town, "clear"), "cancel")
+SCENES[Reason.PAYMENT_RELEASED] = lambda town: town.bank.follow(ended(town, "release"), "clear")
+SCENES[Reason.PAYMENT_CANCELLED] = lambda town: town.bank.follow(ended(town, "cancel"), "clear")
+SCENES[Reason.TYPE_NOT_OFFERED] = lambda town: town.bank.do(
+    "/v1/withdrawals", account=town.euros, amount_minor=1, currency="EUR"
+)
+SCENES[Reason.LIMIT_SINGLE] = lambda town: town.bank.pay(town.basic, town.shop, SINGLE + 1)
+SCENES[Reason.INSUFFICIENT_FUNDS] = lambda town: town.bank.pay(town.shop, town.rich, 10**11)
+
+
+@scene(Reason.ID_CONFLICT)
+def _(town: Town) -> dict[str, Any]:
+    body = wish(town.rich, town.shop, 1)
+    town.bank.do("/v1/payments", **body)
+    return town.bank.do("/v1/payments", **{**body, "amount_minor": 2})
+
+
+@scene(Reason.PAYMENT_EXPIRED)
+def _(town: Town) -> dict[str, Any]:
+    payment = town.bank.hold(town.rich, town.shop, 10, hold_lifetime_s=1)
+    until(lambda: town.bank.get(f"/v1/payments/{payment}")["state"] == "expired")
+    return town.bank.follow(payment, "clear")
+
+
+@scene(Reason.PAYMENT_DECLINED)
+def _(town: Town) -> dict[str, Any]:
+    declined = town.bank.pay(town.shop, town.rich, 10**11)
+    return town.bank.follow(declined["payment"], "clear")
+
+
+@scene(Reason.AMOUNT_ABOVE_HOLD)
+def _(town: Town) -> dict[str, Any]:
+    payment = town.bank.hold(town.rich, town.shop, 10)
+    refused = town.bank.follow(payment, "clear", amount_minor=11)
+    town.bank.follow(payment, "cancel")
+    return refused
+
+
+def _narrow(tier: str) -> Scene:
+    def reach(town: Town) -> dict[str, Any]:
+        payer, most = town.narrow[tier], NARROW[tier]
+        if tier.endswith("amount"):
+            return town.bank.pay(payer, town.shop, most + 1)
+        outcomes = [town.bank.pay(payer, town.shop, 1) for _ in range(most + 1)]
+        return outcomes[-1]
+
+    return reach
+
+
+for _tier in NARROW:
+    SCENES[Reason[f"LIMIT_{_tier.upper()}"]] = _narrow(_tier)
+
+
+@scene(Reason.BALANCE_TOO_LARGE)
+def _(town: Town) -> dict[str, Any]:
+    deposit = {"command": "deposit", "account": town.vault, "amount_minor": MAX_AMOUNT_MINOR, "currency": "CNY"}
+    count = MAX_BALANCE_MINOR // MAX_AMOUNT_MINOR
+    outcomes = town.bank.batch([{**deposit, "id": new_id()} for _ in range(count)])
+    assert {outcome["reason"] for outcome in outcomes} == {"ok"}
+    assert town.bank.money(town.vault) == (MAX_BALANCE_MINOR, 0)
+    return town.bank.pay(town.rich, town.vault, 1)
+
+
+@scene(Reason.TOO_MANY_HOLDS)
+def _(town: Town) -> dict[str, Any]:
+    held = [town.bank.hold(town.rich, town.shop, 1) for _ in range(int(TIGHT["holds_per_account"]))]
+    refused = town.bank.pay(town.rich, town.shop, 1, hold_only=True)
+    for payment in held:
+        town.bank.follow(payment, "cancel")
+    return refused
+
+
+@scene(Reason.CUSTOMERS_FULL)
+def _(town: Town) -> dict[str, Any]:
+    outcomes = [town.bank.do("/v1/customers", tier="large") for _ in range(int(TIGHT["customers_max"]))]
+    return outcomes[-1]
+
+
+@scene(Reason.ACCOUNTS_FULL)
+def _(town: Town) -> dict[str, Any]:
+    customer = town.bank.customers[town.shop]
+    opening = {"command": "open_account", "customer": customer, "currency": "CNY"}
+    return town.bank.batch([{**opening, "id": new_id()} for _ in range(int(TIGHT["accounts_max"]))])[-1]
+
+
+@scene(Reason.HOLDS_FULL)
+def _(town: Town) -> dict[str, Any]:
+    each = int(TIGHT["holds_per_account"])
+    outcomes = [town.bank.pay(payer, town.shop, 1, hold_only=True) for payer in town.savers for _ in range(each)]
+    for outcome in outcomes:
+        if outcome["state"] == "held":
+            town.bank.follow(outcome["payment"], "cancel")
+    return outcomes[-1]
+
+
+def test_the_scenes_are_of_all_reasons() -> None:
+    assert set(SCENES) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", list(Reason), ids=lambda reason: reason.name.lower())
+def test_a_reason_is_reached_and_explained(town: Town, reason: Reason) -> None:
+    answer = SCENES[reason](town)
+    assert (answer["reason"], answer["reason_code"]) == (reason.name.lower(), reason.value)
+    if reason is Reason.OK:
+        return
+    explained = EXPLANATIONS[reason]
+    assert answer["message"] == {"en": explained.en, "zh": explained.zh}
+    assert answer["next_step"] == {"en": explained.next_en, "zh": explained.next_zh}
+    assert (answer["retry"], answer["iso20022"]) == (explained.retry.value, explained.iso20022)
+    assert answer.get("moved_minor", 0) == answer.get("held_minor", 0) == 0
+
+
+def test_the_api_serves_the_same_table(town: Town) -> None:
+    served = town.bank.get("/v1/reasons")
+    told = served if isinstance(served, list) else served["reasons"]
+    assert {entry["reason"] for entry in told} == {reason.name.lower() for reason in Reason}
