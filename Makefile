@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+KERNEL_TESTS := tests/process tests/state
 
-.PHONY: help setup demo serve test chaos lint format bench clean
+.PHONY: help setup demo serve test kernels chaos lint format bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,8 +28,15 @@ demo: setup ## live traffic on this machine until Ctrl-C; ARGS="--for 30s" ends 
 serve: setup ## run everything, without traffic
 	@$(BIN)/penstock serve $(ARGS)
 
-test: setup ## all tests but the long ones, in random order; ARGS="-k heads" picks some
+test: setup ## all tests but the long ones, in random order, then the kernels in their other two modes; ARGS="-k heads" picks some
+	@echo 'compiling kernels; about a minute, once' && $(BIN)/python -m penstock.process.warm
 	@$(BIN)/python -m pytest -n 2 -m 'not chaos' $(ARGS)
+	@test -n '$(ARGS)' || $(MAKE) --no-print-directory kernels
+
+kernels: setup ## the lane's tests with bounds checks, and uncompiled, where integers that overflow warn
+	@NUMBA_DISABLE_JIT=1 PENSTOCK_EXAMPLES=6 $(BIN)/python -m pytest -n 2 $(KERNEL_TESTS)
+	@echo 'compiling kernels with bounds checks' && NUMBA_BOUNDSCHECK=1 $(BIN)/python -m penstock.process.warm
+	@NUMBA_BOUNDSCHECK=1 PENSTOCK_EXAMPLES=10 $(BIN)/python -m pytest -n 2 $(KERNEL_TESTS)
 
 chaos: setup ## the long runs that kill processes under load; they print their seeds
 	@$(BIN)/python -m pytest -m chaos -s --timeout 3600 $(ARGS)
