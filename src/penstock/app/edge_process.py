@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -127,6 +128,7 @@ async def serve(settings: Settings, number: int) -> None:
     context = tls_context(files.certificate, files.key)
     async with open_door(settings, number, surroundings(settings)) as door:
         server = make_server(door, settings, settings.port + number, context)
+        gc.freeze()  # what is here now stays: later collections need not look at it
         log.info("serving", url=wiring.base_url(settings, number))
         await server.serve()
 

@@ -37,8 +37,8 @@ Lifetime = Annotated[
 ]
 
 
-class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """What every command has."""
+class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
+    """What every command has. Bodies hold texts and numbers, so the garbage collector need not visit them."""
 
     id: CommandId
 

@@ -25,14 +25,14 @@ _LAST_OPENING: Final = int(Kind.OPEN_ACCOUNT)
 _PAYMENTS: Final = frozenset({Kind.PAY, Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.EXPIRE})
 
 
-class Words(msgspec.Struct, frozen=True):
+class Words(msgspec.Struct, frozen=True, gc=False):
     """A sentence for people, in both languages."""
 
     en: str
     zh: str
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """What was decided. Fields that a command does not have are absent."""
 
     id: str
@@ -63,7 +63,7 @@ class Outcome(msgspec.Struct, frozen=True):
     status: int | UnsetType = UNSET
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     """An item of a batch with which nothing was done and nothing was recorded."""
 
     id: str
