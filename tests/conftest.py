@@ -11,12 +11,19 @@ import psycopg
 import pytest
 from psycopg import sql
 from support.database import PARTITION_ROWS, Database
+from support.warming import warm
 
 from penstock.journal import partitions
 from penstock.journal.migrate import migrate, set_passwords
 from penstock.kit import db, postgres
 
 TEMPLATE = "penstock_template"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let no test's time-out be spent on compiling."""
+    if not session.config.option.collectonly:
+        warm(session.items)
 
 
 @pytest.fixture(scope="session")

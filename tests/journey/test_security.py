@@ -7,6 +7,7 @@ import socket
 import ssl
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,24 +95,39 @@ def test_an_expired_key_is_refused(installation: Installation, http: httpx.Clien
         assert http.get(path, headers=with_key(expired)).status_code == 401
 
 
-def test_tls_before_1_2_is_refused(bank: Bank, installation: Installation) -> None:
-    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    old.load_verify_locations(bank.access.ca_file)
-    old.set_ciphers("ALL:@SECLEVEL=0")
-    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
-        old.minimum_version = ssl.TLSVersion.TLSv1
-        old.maximum_version = ssl.TLSVersion.TLSv1_1
-    address = ("127.0.0.1", installation.settings.port)
+def handshake(context: ssl.SSLContext, port: int) -> str | None:
+    """The protocol that a client and a server agree on."""
     with (
-        socket.create_connection(address) as plain,
-        pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"),  # the server's word, not the client's
-        old.wrap_socket(plain, server_hostname="localhost"),
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as agreed,
     ):
-        pass
+        return agreed.version()
+
+
+def old_tls(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Let a context speak TLS 1.1 and nothing newer."""
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    return context
+
+
+def test_tls_before_1_2_is_refused(bank: Bank, installation: Installation) -> None:
+    files = wiring.certificate(installation.settings)
+    lax = old_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    lax.load_cert_chain(files.certificate, files.key)
+    old = old_tls(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    old.load_verify_locations(bank.access.ca_file)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        served = pool.submit(lambda: lax.wrap_socket(listener.accept()[0], server_side=True).close())
+        assert handshake(old, listener.getsockname()[1]) == "TLSv1.1", "this client can, when the server lets it"
+        served.result()
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        handshake(old, installation.settings.port)
     modern = tls_context(bank.access.ca_file)
     modern.maximum_version = ssl.TLSVersion.TLSv1_2
-    with socket.create_connection(address) as plain, modern.wrap_socket(plain, server_hostname="localhost") as good:
-        assert good.version() == "TLSv1.2"
+    assert handshake(modern, installation.settings.port) == "TLSv1.2"
 
 
 def test_who_does_not_speak_tls_gets_nothing(installation: Installation) -> None:

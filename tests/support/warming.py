@@ -1,0 +1,27 @@
+"""Compile the kernels before the first test that starts a lane, outside of every test's time-out."""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+#: Folders of tests that run a lane, in this process or in another.
+_WITH_LANES = {"app", "bench", "chaos", "edge", "importing", "journey", "process", "review"}
+
+
+def warm(items: list[pytest.Item]) -> None:
+    """Fill the kernel cache, if a test needs it; one worker does it, the others wait.
+
+    Without a cache this takes a minute or two, with one a few seconds.
+    """
+    if not any(_WITH_LANES & set(item.path.parts) for item in items):
+        return
+    with (Path(tempfile.gettempdir()) / "penstock-test-kernels.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        code = "from penstock.process.warm import warm_kernels; warm_kernels()"
+        subprocess.run([sys.executable, "-c", code], check=True)
