@@ -61,6 +61,7 @@ class _Item(msgspec.Struct):
     reason: str
 
 
+_OK: Final = b'"reason":"ok"'
 _ITEMS: Final = msgspec.json.Decoder(list[_Item])
 
 
@@ -134,7 +135,10 @@ class Generator:
             self._count(content, now_s, due_s)
 
     def _count(self, content: bytes, now_s: float, due_s: float) -> None:
-        self._reasons.update(item.reason for item in _ITEMS.decode(content))
+        if content.count(_OK) == self._load.batch:  # most answers; ten times cheaper than decoding
+            self._reasons["ok"] += self._load.batch
+        else:
+            self._reasons.update(item.reason for item in _ITEMS.decode(content))
         self._latencies_ms.append(1000 * (now_s - due_s))
         if now_s <= self._ended_s:
             self._payments += self._load.batch

@@ -55,7 +55,7 @@ def bench_recovery(plan: Plan, say: Callable[[str], None], report: place.Report)
             accounts = place.accounts_file(settings, access, plan.accounts, plan.seed, report)
             say(f"Load for {plan.seconds:.0f} s, then kill -9 ({plan.kill}) …")
             result = _load_and_kill(settings, _load(access, accounts, plan), plan, log)
-        result["verify_ok"] = verify(settings, say) if plan.verify else None
+            result["verify_ok"] = verify(settings, say) if plan.verify else None
     return {"bench": "recovery", **result, "accounts": plan.accounts, "seconds": plan.seconds, "seed": plan.seed, **place.circumstances()}
 
 
