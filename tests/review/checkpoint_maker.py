@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from typing import Any
 
 from review.journal_maker import JournalMaker, Row
@@ -12,7 +12,12 @@ from penstock.contracts.money import BY_NUMERIC, CURRENCIES
 from penstock.contracts.states import State
 
 _WINDOWS = ("day", "month", "year")
-COUNTERS = [f"{window}_{what}_{kind.name.lower()}" for kind in PaymentType for window in _WINDOWS for what in ("amount", "count")]
+COUNTERS = [
+    f"{window}_{what}_{kind.name.lower()}"
+    for kind in PaymentType
+    for window in _WINDOWS
+    for what in ("amount", "count")
+]
 ACCOUNTS = [
     "available_minor", "held_minor", "last_seq", "customer", "purse", "currency_slot", "kind", "opened_seq", "open_holds",
 ]  # fmt: skip
@@ -41,7 +46,9 @@ def make_tables(journal: JournalMaker) -> Tables:
         _move(row, accounts)
         _count(row, purses)
         _follow(row, accounts, holds)
-    scalars = dict(zip(SCALARS, (len(journal.rows), len(accounts), len(customers), len(purses), len(holds)), strict=True))
+    scalars = dict(
+        zip(SCALARS, (len(journal.rows), len(accounts), len(customers), len(purses), len(holds)), strict=True)
+    )
     return {
         "accounts": (ACCOUNTS, _records(ACCOUNTS, accounts)),
         "customers": (CUSTOMERS, _records(CUSTOMERS, customers)),
@@ -54,7 +61,7 @@ def make_tables(journal: JournalMaker) -> Tables:
 
 def month_of(day: int) -> int:
     """12 x year + month - 1."""
-    date = datetime.date(1970, 1, 1) + datetime.timedelta(days=day)
+    date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
     return 12 * date.year + date.month - 1
 
 
@@ -70,7 +77,13 @@ def _touch(accounts: dict[int, Record], row: Row) -> None:
 def _open(row: Row, accounts: dict[int, Record], customers: dict[int, Record], purses: dict[int, Record]) -> None:
     seq, customer = row["seq"], row["customer"]
     if row["kind"] == Kind.OPEN_CUSTOMER:
-        customers[customer] = {"tier": row["tier"], "client": row["client"], "last_seq": seq, "opened_seq": seq, "accounts": 0}
+        customers[customer] = {
+            "tier": row["tier"],
+            "client": row["client"],
+            "last_seq": seq,
+            "opened_seq": seq,
+            "accounts": 0,
+        }
     if row["kind"] != Kind.OPEN_ACCOUNT:
         return
     number, currency = row["payee_account"], BY_NUMERIC[row["currency"]]

@@ -136,7 +136,9 @@ class JournalMaker:
             moved_minor=amount, currency=code, client=self._owner(account)["client"], side=side,
         )  # fmt: skip
 
-    def pay(self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.TRANSFER, side: bytes = b"") -> int:
+    def pay(
+        self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.TRANSFER, side: bytes = b""
+    ) -> int:
         """Pay in one step."""
         return self._spend(Kind.PAY, payer, payee, amount, kind, side)
 
@@ -146,7 +148,12 @@ class JournalMaker:
         return self._spend(Kind.WITHDRAW, payer, settlement, amount, PaymentType.WITHDRAWAL, b"")
 
     def hold(
-        self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.TRANSFER, lifetime_us: int = 600_000_000
+        self,
+        payer: int,
+        payee: int,
+        amount: int,
+        kind: PaymentType = PaymentType.TRANSFER,
+        lifetime_us: int = 600_000_000,
     ) -> int:
         """Authorise; the payment's first row."""
         fee = self._fee(kind, self.accounts[payer]["currency"], amount)
@@ -321,7 +328,15 @@ class JournalMaker:
         )  # fmt: skip
 
     def _follow(
-        self, command: Kind, payment: int, asked: int, moved: int, given: int, *, flags: int = 0, client: int | None = None
+        self,
+        command: Kind,
+        payment: int,
+        asked: int,
+        moved: int,
+        given: int,
+        *,
+        flags: int = 0,
+        client: int | None = None,
     ) -> int:
         hold = self.payments[payment]
         before, taken = self._frozen(hold), self._taken(hold)
@@ -360,7 +375,11 @@ class JournalMaker:
 
     def _frozen(self, hold: dict[str, int]) -> int:
         rest = hold["amount"] - hold["cleared"] - hold["released"]
-        return rest + hold["fee"] * (hold["amount"] - hold["released"]) // hold["amount"] - self._taken(hold) if rest else 0
+        return (
+            rest + hold["fee"] * (hold["amount"] - hold["released"]) // hold["amount"] - self._taken(hold)
+            if rest
+            else 0
+        )
 
     def _fee(self, kind: PaymentType, numeric: int, amount: int) -> int:
         code = next(c.code for c in CURRENCIES if c.numeric == numeric)

@@ -123,7 +123,8 @@ def checks(report: Report) -> set[str]:
 
 def test_canonical_encoding_is_the_contracts() -> None:
     assert {n: contract.ROW.fields[n][1] for n in contract.ROW.names} == {  # type: ignore[index,union-attr]
-        n: columns.CANONICAL.fields[n][1] for n in columns.CANONICAL.names  # type: ignore[index,union-attr]
+        n: columns.CANONICAL.fields[n][1]
+        for n in columns.CANONICAL.names  # type: ignore[index,union-attr]
     }
     assert columns.CANONICAL.itemsize == contract.ROW.itemsize == len(encode(river().rows[3]))
     assert [name for name, _ in COLUMNS if name != "lane"] == list(columns.SELECTED)
@@ -153,7 +154,7 @@ def test_an_empty_database_passes(verified: Verify) -> None:
     assert verified().ok
 
 
-def test_several_lanes_are_verified_apart(database: Database, home: Path, verified: Verify) -> None:
+def test_several_lanes_are_verified_apart(database: Database, verified: Verify) -> None:
     second = JournalMaker(lane=3)
     second.pay(second.fund(), second.fund(), 5)
     second.commit()
@@ -301,7 +302,12 @@ def test_a_changed_side_record_is_found(database: Database, verified: Verify) ->
     assert [(f.check, f.seq) for f in verified().findings] == [("side_records", seq)]
     change(database, "DELETE FROM journal_side WHERE seq = %s", seq)
     assert "is missing" in verified().findings[0].sentence
-    change(database, "INSERT INTO journal_side VALUES (0, %s, 'reference 1'), (0, %s, 'more'), (0, 999, 'beyond')", seq, seq + 2)
+    change(
+        database,
+        "INSERT INTO journal_side VALUES (0, %s, 'reference 1'), (0, %s, 'more'), (0, 999, 'beyond')",
+        seq,
+        seq + 2,
+    )
     assert [f.seq for f in verified().findings] == [seq + 2, 999]
     change(database, "UPDATE journal SET side_hash = substring(side_hash for 31) WHERE seq = %s", seq)
     assert verified().findings[0].seq == seq
@@ -319,7 +325,10 @@ def test_a_policy_that_cannot_be_read_is_found(database: Database, verified: Ver
     [
         (lambda journal, a, b: journal.pay(a, b, 500_001), "limit of a single one is 500000"),
         (lambda journal, a, b: [journal.pay(a, b, 500_000) for _ in range(3)][-1], "day_amount to 1500000"),
-        (lambda journal, a, b: [journal.pay(a, b, 500_000, PaymentType.PURCHASE) for _ in range(5)][-1], "day_amount to 2500000"),
+        (
+            lambda journal, a, b: [journal.pay(a, b, 500_000, PaymentType.PURCHASE) for _ in range(5)][-1],
+            "day_amount to 2500000",
+        ),
         (lambda journal, a, b: [journal.pay(a, b, 1) for _ in range(201)][-1], "day_count to 201"),
         (lambda journal, a, b: journal.pay(a, b, 5, PaymentType.BILL), "not offered"),
     ],
@@ -385,8 +394,12 @@ LIFE: list[tuple[str, Callable[[JournalMaker, int, int], int], str]] = [
     ("cleared after the end", lambda j, a, b: _late(j, j.hold(a, b, 500)), "expiry"),
     ("never expired", lambda j, a, b: _forgotten(j, j.hold(a, b, 500)), "expiry"),
     ("the wrong reason", lambda j, a, b: j.refuse(Kind.CANCEL, _ended(j, a, b), Reason.PAYMENT_EXPIRED), "payments"),
-    ("another client", lambda j, a, b: j.refuse(Kind.CANCEL, _ended(j, a, b), Reason.PAYMENT_CANCELLED, client=2), "ownership"),
-    ("no payment at all", lambda j, a, b: j.refuse(Kind.CLEAR, 3, Reason.PAYMENT_UNKNOWN), "payments"),
+    (
+        "another client",
+        lambda j, a, b: j.refuse(Kind.CANCEL, _ended(j, a, b), Reason.PAYMENT_CANCELLED, client=2),
+        "ownership",
+    ),
+    ("no payment at all", lambda j, *_: j.refuse(Kind.CLEAR, 3, Reason.PAYMENT_UNKNOWN), "payments"),
 ]
 
 
@@ -510,8 +523,8 @@ BOUNDS = {"u": 0, "q": 2**63 - 1, "i": 2**31 - 1, "h": 2**15 - 1, "32s": 0, "f":
 
 
 @pytest.fixture(scope="module")
-def whole() -> Iterator[JournalMaker]:
-    yield river()
+def whole() -> JournalMaker:
+    return river()
 
 
 def spoilt(journal: JournalMaker, data: st.DataObject, names: list[str]) -> tuple[int, str, Any]:
@@ -530,9 +543,11 @@ def spoilt(journal: JournalMaker, data: st.DataObject, names: list[str]) -> tupl
 
 
 @pytest.mark.usefixtures("small_chunks")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_any_change_of_a_row_is_found(database: Database, verified: Verify, whole: JournalMaker, data: st.DataObject) -> None:
+def test_any_change_of_a_row_is_found(
+    database: Database, verified: Verify, whole: JournalMaker, data: st.DataObject
+) -> None:
     with database.connect("penstock_admin") as connection:
         if not connection.execute("SELECT 1 FROM lane").fetchone():
             whole.store(connection)
@@ -556,7 +571,7 @@ DERIVED = [
 
 
 @pytest.mark.usefixtures("small_chunks")
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_change_shows_even_in_a_rewritten_chain(
     database: Database, verified: Verify, whole: JournalMaker, data: st.DataObject

@@ -24,10 +24,16 @@ def verify_journal(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     head: Annotated[
         str | None,
-        typer.Option(help="A file of signed heads, or `latest`; without it every head in PENSTOCK_HOME/heads is checked."),
+        typer.Option(
+            help="A file of signed heads, or `latest`; without it every head in PENSTOCK_HOME/heads is checked."
+        ),
     ] = None,
-    no_checkpoint: Annotated[bool, typer.Option("--no-checkpoint", help="Do not compare with the newest checkpoint.")] = False,
-    from_url: Annotated[str | None, typer.Option(help="Connection URL of another database, such as a restored copy.")] = None,
+    no_checkpoint: Annotated[
+        bool, typer.Option("--no-checkpoint", help="Do not compare with the newest checkpoint.")
+    ] = False,
+    from_url: Annotated[
+        str | None, typer.Option(help="Connection URL of another database, such as a restored copy.")
+    ] = None,
     public_key: Annotated[
         Path | None, typer.Option(help="Public key of the heads; without it PENSTOCK_HOME/heads/public.pem.")
     ] = None,
@@ -56,7 +62,9 @@ def verify_journal(
     except CannotVerify as error:
         _give_up(str(error))
     except psycopg.OperationalError as error:
-        _give_up(f"the database cannot be reached; start it with `penstock serve`, or name one with --from-url ({error})")
+        _give_up(
+            f"the database cannot be reached; start it with `penstock serve`, or name one with --from-url ({error})"
+        )
     except psycopg.Error as error:
         _give_up(f"the journal cannot be read; is this a migrated Penstock database? ({error})")
     seconds = time.perf_counter() - began
@@ -87,7 +95,13 @@ def _run(connect: Callable[[], AnyConnection], request: Request, *, quiet: bool)
     from penstock.review.verify.actions import verify
 
     console = Console(stderr=True)
-    columns: list[Any] = [TextColumn("verifying"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn()]
+    columns: list[Any] = [
+        TextColumn("verifying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("rows"),
+        TimeRemainingColumn(),
+    ]
     with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         bar = progress.add_task("rows", total=None)
         return verify(

@@ -63,7 +63,7 @@ class LaneAudit:
         self._policies = Policies(findings)
         self._ledger = Ledger(self._entities, findings)
         self._movements = Movements(self._entities, self._policies, findings)
-        self._payments = Payments(lane, reader, self._entities, findings)
+        self._payments = Payments(self._entities, findings)
         self._limits = Limits(self._entities, self._policies, findings)
         self._rows = 0
         self._day = 0
@@ -100,7 +100,7 @@ class LaneAudit:
         if not len(chunk.rows):
             return
         rows = check_ranges(chunk.rows, self._findings)
-        in_force = self._policies.feed(rows, dict(chunk.sides))
+        in_force = self._policies.feed(rows, chunk.sides)
         self._entities.feed(rows, self._policies.tiers[in_force])
         self._ledger.feed(rows)
         self._movements.feed(rows, in_force)
@@ -122,7 +122,9 @@ class LaneAudit:
             )  # fmt: skip
         for table, check in (("journal", "sequence"), ("journal_side", "side_records")):
             for seq in self._reader.outside(table, self._lane, last_seq, MOST):
-                self._findings.add(check, seq, f"The table {table} has a record {seq} outside the lane's rows 1 to {last_seq}.")
+                self._findings.add(
+                    check, seq, f"The table {table} has a record {seq} outside the lane's rows 1 to {last_seq}."
+                )
 
     def _chunks(self, last_seq: int, stops: set[int]) -> Iterator[Chunk]:
         """The lane's rows in ranges that end at each stop, fetched ahead."""

@@ -156,7 +156,9 @@ class CheckpointCheck:
                 break
             end = max(end, segment.first + len(segment.values))
         if end <= count:
-            self._add(earliest.seq, f"lacks the record {end} of its table {earliest.table}", expected=count, found=end - 1)
+            self._add(
+                earliest.seq, f"lacks the record {end} of its table {earliest.table}", expected=count, found=end - 1
+            )
 
     def _report(
         self, segment: Segment, name: str, expected: IntArray, found: IntArray, *, account: bool = False

@@ -85,7 +85,7 @@ class Rows:
         return Rows(self.columns | columns, self.canonical, self.has_features, self.features)
 
 
-def parse_rows(data: bytes | bytearray, lane: int, features: dict[int, bytes]) -> Rows:
+def parse_rows(data: bytes | memoryview, lane: int, features: dict[int, bytes]) -> Rows:
     """Read the body of a binary COPY (header and trailer removed) of ``SELECTED`` and ``features IS NOT NULL``.
 
     :raises Unreadable: when a row has not the fixed width.

@@ -17,7 +17,8 @@ MOST: Final = 100
 class Finding:
     """One thing that is not as it must be.
 
-    ``seq`` is the first row that it is about and ``until_seq`` the last: one row, or a batch.
+    ``seq`` is the row that it is about, or the first; ``until_seq`` the row at which it is certain: the same, the end
+    of a batch, or the end of the lane.
     """
 
     check: str
@@ -71,8 +72,12 @@ class Findings:
         expected: IntArray | int | None = None,
         found: IntArray | None = None,
         account: IntArray | None = None,
+        until_seq: int = 0,
     ) -> None:
-        """Note each row for which ``wrong`` holds; ``sentence`` may name seq, expected, found and account in braces."""
+        """Note each row for which ``wrong`` holds; ``sentence`` may name seq, expected, found and account in braces.
+
+        ``until_seq`` is the row at which it is certain, when that is not the row itself.
+        """
         places = np.flatnonzero(wrong)
         if not len(places):
             return
@@ -82,7 +87,7 @@ class Findings:
                 "expected": _at(expected, place), "found": _at(found, place), "account": _at(account, place) or 0,
             }  # fmt: skip
             seq = int(seqs[place])
-            self.add(check, seq, sentence.format(seq=seq, **values), **values)  # type: ignore[arg-type]
+            self.add(check, seq, sentence.format(seq=seq, **values), until_seq=until_seq, **values)  # type: ignore[arg-type]
         self.counts[check] += max(0, len(places) - MOST)
 
     def kept(self) -> list[Finding]:

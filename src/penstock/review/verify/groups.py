@@ -27,8 +27,8 @@ def start_places(starts: BoolArray) -> IntArray:
 
 
 def running_sums(values: IntArray, starts: BoolArray) -> IntArray:
-    """Sum ``values`` (n,) from the start of each group up to and including each event."""
-    sums = np.cumsum(values)
+    """Sum ``values`` (n,) or (n, columns) from the start of each group up to and including each event."""
+    sums: IntArray = np.cumsum(values, axis=0)
     first = start_places(starts)
     return sums - (sums[first] - values[first])
 

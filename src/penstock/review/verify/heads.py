@@ -68,7 +68,9 @@ def load_public_key(file: Path) -> Ed25519PublicKey:
     try:
         key = load_pem_public_key(file.read_bytes())
     except OSError as error:
-        raise CannotVerify(f"the public key {file} cannot be read ({error.strerror}); name it with --public-key") from error
+        raise CannotVerify(
+            f"the public key {file} cannot be read ({error.strerror}); name it with --public-key"
+        ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
         raise CannotVerify(f"{file} holds no public key in PEM form: {error}") from error
     if not isinstance(key, Ed25519PublicKey):

@@ -90,9 +90,7 @@ class Ledger:
             )  # fmt: skip
         return named
 
-    def _post(
-        self, rows: Rows, roles: tuple[_Entries, ...], row: IntArray, account: IntArray, order: IntArray
-    ) -> None:
+    def _post(self, rows: Rows, roles: tuple[_Entries, ...], row: IntArray, account: IntArray, order: IntArray) -> None:
         accounts, starts = self._entities.accounts, starts_of(account)
         available = np.concatenate([entries.available for entries in roles])[order]
         held = np.concatenate([entries.held for entries in roles])[order]

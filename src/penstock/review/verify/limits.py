@@ -97,40 +97,40 @@ class Limits:
     def _count(self, rows: Rows, place: IntArray, group: IntArray, in_force: IntArray) -> None:
         size = (self._entities.purses.count + 1) * _TYPES
         self.counters, self.day = grown(self.counters, size), grown(self.day, size)
-        business, used = rows["business_day"][place], rows["limit_day"][place]
         starts = starts_of(group)
+        first = np.flatnonzero(starts)
+        business = rows["business_day"][place]
+        added = np.stack((rows["limit_minor"][place], rows["limit_count"][place]), axis=1)
         after = np.empty((len(place), 2 * _WINDOWS), dtype=np.int64)
-        windows = zip(windows_of(business), windows_of(used), windows_of(self.day[group]), strict=True)
-        for window, (now, counted, kept) in enumerate(windows):
-            anew = starts | (now != np.roll(now, 1))
-            opening = np.where(now == kept, 1, 0)
-            for part, name in enumerate(("limit_minor", "limit_count")):
-                column = 2 * window + part
-                change = np.where(counted == now, rows[name][place], 0)
-                # the kept counter goes on only in the first window of the group, if it is the same window
-                carried = np.where(starts, opening * self.counters[group, column], 0)
-                after[:, column] = running_sums(change + carried, anew)
+        kept_windows = windows_of(self.day[group[first]])
+        windows = zip(windows_of(business), windows_of(rows["limit_day"][place]), kept_windows, strict=True)
+        for window, (now, used, kept) in enumerate(windows):
+            columns = slice(2 * window, 2 * window + 2)
+            change = added * (used == now)[:, np.newaxis]
+            # the kept counter goes on in the first window of the group, if that is the same window
+            change[first] += self.counters[group[first], columns] * (kept == now[first])[:, np.newaxis]
+            after[:, columns] = running_sums(change, starts | (now != np.roll(now, 1)))
         self._check_counters(rows, place, group, after, in_force)
-        last = ends_of(starts) if len(starts) else starts
+        last = np.flatnonzero(ends_of(starts))
         self.counters[group[last]] = after[last]
         self.day[group[last]] = business[last]
-        purse = group[last] // _TYPES
-        np.maximum.at(self._entities.purses["last_seq"], purse, rows["seq"][place[last]])
+        np.maximum.at(self._entities.purses["last_seq"], group[last] // _TYPES, rows["seq"][place[last]])
 
     def _check_counters(
         self, rows: Rows, place: IntArray, group: IntArray, after: IntArray, in_force: IntArray
     ) -> None:
         version, tier, slot = self._terms(rows, place, in_force)
-        limits = self._policies.limits[version, tier, group % _TYPES, slot, 1:]
-        added, seqs = rows["limit_minor"][place] > 0, rows["seq"][place]
-        for column, name in enumerate(WINDOW_FIELDS):
-            found, most = after[:, column], limits[:, column]
+        most = self._policies.limits[version, tier, group % _TYPES, slot, 1:]
+        above = (after > most) & (rows["limit_minor"][place] > 0)[:, np.newaxis]
+        seqs, payer = rows["seq"][place], rows["payer_account"][place]
+        for column in np.flatnonzero((above | (after < 0)).any(axis=0)):
+            name, found = WINDOW_FIELDS[column], after[:, column]
             self._findings.mark(
-                "limits", added & (found > most), seqs,
+                "limits", above[:, column], seqs,
                 f"Row {{seq}} accepts a payment that raises the {name} to {{found}}; the limit is {{expected}}.",
-                expected=most, found=found, account=rows["payer_account"][place],
+                expected=most[:, column], found=found, account=payer,
             )  # fmt: skip
             self._findings.mark(
                 "limits", found < 0, seqs, f"Row {{seq}} lowers the {name} of a purse to {{found}}.",
-                expected=0, found=found, account=rows["payer_account"][place],
+                expected=0, found=found, account=payer,
             )  # fmt: skip

@@ -17,7 +17,6 @@ from penstock.review.verify.columns import BoolArray, IntArray, Rows
 from penstock.review.verify.entities import Entities, slots_of
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.groups import ends_of, order_by, running_sums, starts_of
-from penstock.review.verify.read import Reader
 from penstock.review.verify.refusals import Refusals
 
 _FOLLOW_UPS: Final = (Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.EXPIRE)
@@ -58,11 +57,11 @@ class _Steps:
 class Payments:
     """Follows the payments of one lane."""
 
-    def __init__(self, lane: int, reader: Reader, entities: Entities, findings: Findings) -> None:
+    def __init__(self, entities: Entities, findings: Findings) -> None:
         self.holds: Holds = {name: np.zeros(0, dtype=np.int64) for name in _HOLD}
         self._entities = entities
         self._findings = findings
-        self._refusals = Refusals(lane, reader, findings)
+        self._refusals = Refusals(findings)
         self._last_time_us = 0
 
     def feed(self, rows: Rows) -> None:
@@ -84,6 +83,7 @@ class Payments:
             "expiry", overdue, self.holds["origin_seq"],
             "The hold of row {seq} ran out at {expected} µs and was still open when the last row was written, at {found} µs.",
             expected=self.holds["expires_us"], found=np.full(len(overdue), self._last_time_us), account=self.holds["payer"],
+            until_seq=last_seq,
         )  # fmt: skip
 
     def frozen(self) -> IntArray:
@@ -194,7 +194,9 @@ class Payments:
         place, hold = steps.place, steps.hold
         for name, held_as in _REPEATED.items():
             self._compare("payments", rows, place, name, rows[name][place], hold[held_as])
-        self._compare("payments", rows, place, "currency's slot", slots_of(rows["currency"][place]), hold["currency_slot"])
+        self._compare(
+            "payments", rows, place, "currency's slot", slots_of(rows["currency"][place]), hold["currency_slot"]
+        )
         client = np.where(rows["kind"][place] == Kind.EXPIRE, 0, hold["client"])
         self._compare("ownership", rows, place, "client", rows["client"][place], client)
         gives_back = rows["limit_minor"][place] != 0
@@ -213,9 +215,7 @@ class Payments:
             "Row {seq} lets a hold run out at {found} µs that lasts until {expected} µs.", expected=expires, found=times,
         )  # fmt: skip
 
-    def _compare(
-        self, check: str, rows: Rows, place: IntArray, name: str, found: IntArray, expected: IntArray
-    ) -> None:
+    def _compare(self, check: str, rows: Rows, place: IntArray, name: str, found: IntArray, expected: IntArray) -> None:
         self._findings.mark(
             check, found != expected, rows["seq"][place],
             f"Row {{seq}} has the {name} {{found}}; after what was asked and done before it should be {{expected}}.",

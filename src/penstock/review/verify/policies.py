@@ -17,6 +17,7 @@ from penstock.contracts.states import State
 from penstock.review.verify.columns import BoolArray, IntArray, Rows
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.groups import grown
+from penstock.review.verify.read import Sides
 
 UNLIMITED: Final = 2**62
 #: The windows' fields of a limit rule, amount and count in turn, in the order of the counters.
@@ -51,14 +52,14 @@ class Policies:
         """Whether a tier may make payments of a type in a currency, by version."""
         return self._offered.astype(np.bool_)
 
-    def feed(self, rows: Rows, bodies: dict[int, bytes]) -> IntArray:
+    def feed(self, rows: Rows, sides: Sides) -> IntArray:
         """Learn the policies that are published in these rows; the version in force for each row (n,)."""
         published = np.flatnonzero((rows["kind"] == Kind.PUBLISH) & (rows["state"] != State.DECLINED))
         in_force = np.full(len(rows), self.version, dtype=np.int64)
         for place in published:
             seq = int(rows["seq"][place])
             version = self._next_version(seq, int(rows["policy_version"][place]))
-            self._learn(version, seq, bodies.get(seq))
+            self._learn(version, seq, sides.body_of(seq))
             in_force[place:] = version
         self._findings.mark(
             "policy", rows["policy_version"] != in_force, rows["seq"],
@@ -77,11 +78,11 @@ class Policies:
         self.version += 1
         return self.version
 
-    def _learn(self, version: int, seq: int, body: bytes | None) -> None:
+    def _learn(self, version: int, seq: int, body: bytes) -> None:
         for name in ("tiers", "limits", "fees", "_offered"):
             setattr(self, name, grown(getattr(self, name), version + 1))
         try:
-            policy = msgspec.json.decode(body or b"", type=Policy)
+            policy = msgspec.json.decode(body, type=Policy)
             check_policy(policy)
         except (msgspec.MsgspecError, BadPolicy) as error:
             self._findings.add("policy", seq, f"The policy that row {seq} publishes cannot be read: {error}.")

@@ -14,14 +14,16 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any, Final
 
+import numpy as np
 from psycopg import Connection, sql
 from psycopg.pq import ExecStatus
 
-from penstock.review.verify.columns import FEATURE_BYTES, SELECTED, Rows, Unreadable, parse_rows
+from penstock.review.verify.columns import FEATURE_BYTES, SELECTED, IntArray, Rows, Unreadable, parse_rows
 
 AnyConnection = Connection[tuple[Any, ...]]
 READERS: Final = 2
 _HEADER_BYTES: Final = 19
+_TRAILER: Final = b"\xff\xff"
 _BATCHES_AT_ONCE: Final = 10_000
 
 
@@ -51,13 +53,26 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Sides:
+    """Side records in order: ``seqs`` int64 (n,) and their bodies."""
+
+    seqs: IntArray
+    bodies: list[bytes]
+
+    def body_of(self, seq: int) -> bytes:
+        """The body of one record; empty when there is none."""
+        place = int(np.searchsorted(self.seqs, seq))
+        return self.bodies[place] if place < len(self.seqs) and self.seqs[place] == seq else b""
+
+
+@dataclass(frozen=True)
 class Chunk:
     """Rows ``first`` to ``last`` of a lane with their side records; ``misshapen`` names rows with odd widths."""
 
     first: int
     last: int
     rows: Rows
-    sides: list[tuple[int, bytes]]
+    sides: Sides
     misshapen: list[int]
 
 
@@ -94,9 +109,9 @@ class Reader:
 
     def outside(self, table: str, lane: int, last_seq: int, most: int) -> list[int]:
         """At most ``most`` sequences of rows (or side records) that lie before 1 or after ``last_seq``."""
-        query = sql.SQL(
-            "SELECT seq FROM {} WHERE lane = %s AND (seq < 1 OR seq > %s) ORDER BY seq LIMIT %s"
-        ).format(sql.Identifier(table))
+        query = sql.SQL("SELECT seq FROM {} WHERE lane = %s AND (seq < 1 OR seq > %s) ORDER BY seq LIMIT %s").format(
+            sql.Identifier(table)
+        )
         return [seq for (seq,) in self._main.execute(query, [lane, last_seq, most])]
 
     def batches(self, lane: int) -> Iterator[Batch]:
@@ -109,12 +124,6 @@ class Reader:
         while found := self._main.execute(query, [lane, after, _BATCHES_AT_ONCE]).fetchall():
             yield from (Batch(*record) for record in found)
             after = found[-1][1]
-
-    def values_at(self, lane: int, columns: Sequence[str], seqs: Sequence[int]) -> dict[int, tuple[int, ...]]:
-        """Some columns of single rows: sequence → values."""
-        chosen = sql.SQL(", ").join(map(sql.Identifier, columns))
-        query = sql.SQL("SELECT seq, {} FROM journal WHERE lane = %s AND seq = ANY(%s)").format(chosen)
-        return {record[0]: record[1:] for record in self._main.execute(query, [lane, list(seqs)])}
 
     def ids_at(self, lane: int, seqs: Sequence[int]) -> dict[int, tuple[int, str]]:
         """Client and command id of single rows."""
@@ -174,7 +183,7 @@ def _begin(connection: AnyConnection, snapshot: str | None = None) -> None:
 
 def _read_rows(connection: AnyConnection, lane: int, first: int, last: int) -> tuple[Rows, list[int]]:
     """The rows, and those whose side hash has another length than 32; these are read as if padded or cut."""
-    data = b"".join(_copy(connection, _rows_query("side_hash", lane, first, last)))
+    data = _copy_body(connection, _rows_query("side_hash", lane, first, last))
     misshapen: list[int] = []
     try:
         rows = parse_rows(data, lane, {})
@@ -182,13 +191,13 @@ def _read_rows(connection: AnyConnection, lane: int, first: int, last: int) -> t
         query = "SELECT seq FROM journal WHERE lane = %s AND seq BETWEEN %s AND %s AND octet_length(side_hash) <> 32"
         misshapen = [seq for (seq,) in connection.execute(query, [lane, first, last])]
         padded = "substring(side_hash || decode(repeat('00', 32), 'hex') for 32) AS side_hash"
-        rows = _parse_padded(b"".join(_copy(connection, _rows_query(padded, lane, first, last))), lane)
+        rows = _parse_padded(_copy_body(connection, _rows_query(padded, lane, first, last)), lane)
     if rows.has_features.any():
         rows.features.update(_read_features(connection, lane, first, last))
     return rows, misshapen
 
 
-def _parse_padded(data: bytes, lane: int) -> Rows:
+def _parse_padded(data: memoryview, lane: int) -> Rows:
     try:
         return parse_rows(data, lane, {})
     except Unreadable as error:
@@ -209,36 +218,49 @@ def _where(lane: int, first: int, last: int) -> str:
 
 def _read_features(connection: AnyConnection, lane: int, first: int, last: int) -> Iterator[tuple[int, bytes]]:
     query = f"SELECT seq, features FROM journal {_where(lane, first, last)}"  # noqa: S608 - our words and ints
-    for message in _copy(connection, query):
+    for message in _copy_messages(connection, query):
         if len(message) == 18 + FEATURE_BYTES:  # another width, or NULL, is missed by the caller
             yield int.from_bytes(message[6:14], "big", signed=True), message[18:]
 
 
-def _read_sides(connection: AnyConnection, lane: int, first: int, last: int) -> list[tuple[int, bytes]]:
+def _read_sides(connection: AnyConnection, lane: int, first: int, last: int) -> Sides:
     query = f"SELECT seq, body FROM journal_side {_where(lane, first, last)}"  # noqa: S608 - our words and ints
-    return [
-        (int.from_bytes(message[6:14], "big", signed=True), message[18:]) for message in _copy(connection, query)
-    ]
+    messages = _copy_messages(connection, query)
+    seqs = np.frombuffer(b"".join(message[6:14] for message in messages), dtype=">i8")
+    return Sides(seqs.astype(np.int64), [message[18:] for message in messages])
 
 
-def _copy(connection: AnyConnection, query: str) -> Iterator[bytes]:
-    """Each row of a binary COPY of a query, without header and trailer.
+def _copy_messages(connection: AnyConnection, query: str) -> list[bytes]:
+    """Each row of a binary COPY of a query."""
+    messages: list[bytes] = []
+    _copy(connection, query, lambda message: messages.append(bytes(message)))
+    if messages:  # the header and the trailer may be messages of their own
+        messages[0] = messages[0][_HEADER_BYTES:]
+        messages[-1] = messages[-1][: -len(_TRAILER)]
+    return [message for message in messages if message]
 
-    libpq is asked directly: psycopg's own loop needs 4 µs more for a row.
+
+def _copy_body(connection: AnyConnection, query: str) -> memoryview:
+    """All rows of a binary COPY of a query, one after another."""
+    body = bytearray()
+    _copy(connection, query, body.extend)
+    return memoryview(body)[_HEADER_BYTES : -len(_TRAILER)]
+
+
+def _copy(connection: AnyConnection, query: str, keep: Callable[[memoryview], object]) -> None:
+    """Hand over each message of a binary COPY of a query; the first begins with the header, the last ends with the trailer.
+
+    libpq is asked directly: psycopg's own loop needs several times as long for a row.
     """
     link = connection.pgconn
     result = link.exec_(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode())
     if result.status != ExecStatus.COPY_OUT:
         raise CannotVerify(f"the journal cannot be read: {link.error_message.decode(errors='replace').strip()}")
-    first = True
+    take = link.get_copy_data
     while True:
-        size, data = link.get_copy_data(1)
+        size, message = take(1)
         if size > 0:
-            message = bytes(data)
-            if first:
-                message, first = message[_HEADER_BYTES:], False
-            if message and message != b"\xff\xff":
-                yield message
+            keep(message)
         elif size == 0:  # nothing has arrived yet; wait without holding the interpreter
             select.select([link.socket], [], [])
             link.consume_input()

@@ -12,7 +12,6 @@ from penstock.contracts.states import TRANSITIONS, State
 from penstock.review.verify.columns import BoolArray, IntArray, Rows
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.groups import order_by, starts_of
-from penstock.review.verify.read import Reader
 
 _KINDS: Final = (Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.EXPIRE)
 #: Why a follow-up of a payment that is still held may be refused.
@@ -22,22 +21,26 @@ for (_state, _kind), _transition in TRANSITIONS.items():
     _EXPECTED[_state, _kind] = _transition.reason
 
 
-class Refusals:
-    """Remembers the state of every payment, one byte for each row of the lane."""
+#: A payment's state takes the lower bits of its word, its client the others.
+_STATE_BITS: Final = 4
+_STATES: Final = 2**_STATE_BITS - 1
+assert max(State) <= _STATES
 
-    def __init__(self, lane: int, reader: Reader, findings: Findings) -> None:
-        self._lane = lane
-        self._reader = reader
+
+class Refusals:
+    """Remembers the state and the client of every payment, four bytes for each row of the lane."""
+
+    def __init__(self, findings: Findings) -> None:
         self._findings = findings
-        self._states = np.zeros(1024, dtype=np.int8)
+        self._known = np.zeros(1024, dtype=np.int32)
 
     def feed(self, rows: Rows, effective: BoolArray) -> None:
         """Check these rows' refusals; ``effective`` (n,) marks the follow-ups that took effect."""
         if not len(rows):
             return
         self._grow(int(rows["seq"][-1]) + 1)
-        pays = rows["kind"] == Kind.PAY
-        self._states[rows["seq"][pays]] = np.clip(rows["state"][pays], 0, max(State))
+        pays = np.flatnonzero(rows["kind"] == Kind.PAY)
+        self._remember(rows["seq"][pays], rows["client"][pays], rows["state"][pays])
         place = np.flatnonzero(np.isin(rows["kind"], _KINDS))
         unnamed = rows["ref_seq"][place] == 0
         self._check_unnamed(rows, place[unnamed])
@@ -50,10 +53,14 @@ class Refusals:
         self._walk(rows, place[inside], effective)
 
     def _grow(self, size: int) -> None:
-        if size > len(self._states):
-            bigger = np.zeros(max(size, 2 * len(self._states)), dtype=np.int8)
-            bigger[: len(self._states)] = self._states
-            self._states = bigger
+        if size > len(self._known):
+            bigger = np.zeros(max(size, len(self._known) * 5 // 4), dtype=np.int32)
+            bigger[: len(self._known)] = self._known
+            self._known = bigger
+
+    def _remember(self, payments: IntArray, clients: IntArray, states: IntArray) -> None:
+        clients = clients & (2**31 - 1) >> _STATE_BITS
+        self._known[payments] = clients << _STATE_BITS | np.clip(states, 0, max(State))
 
     def _check_unnamed(self, rows: Rows, place: IntArray) -> None:
         found = rows["reason"][place]
@@ -74,11 +81,12 @@ class Refusals:
         before = np.concatenate(([-1], np.maximum.accumulate(changed)[:-1])) if len(place) else changed
         first = np.maximum.accumulate(np.where(starts, numbers, 0))
         known = before >= first
-        states = np.where(known, rows["state"][place][np.maximum(before, 0)], self._states[refs])
+        states = np.where(known, rows["state"][place][np.maximum(before, 0)], self._known[refs] & _STATES)
         refused = ~effective[place]
         self._check(rows, place[refused], states[refused])
         took = place[effective[place]]
-        self._states[rows["ref_seq"][took]] = np.clip(rows["state"][took], 0, max(State))
+        refs = rows["ref_seq"][took]
+        self._remember(refs, self._known[refs] >> _STATE_BITS, rows["state"][took])
 
     def _check(self, rows: Rows, place: IntArray, states: IntArray) -> None:
         seqs, reason, refs = rows["seq"][place], rows["reason"][place], rows["ref_seq"][place]
@@ -94,13 +102,8 @@ class Refusals:
             "Row {seq} is refused with the reason {found}; the payment's state asks for {expected} (0: for none).",
             expected=expected, found=reason,
         )  # fmt: skip
-        self._check_clients(rows["client"][place], seqs, refs)
-
-    def _check_clients(self, clients: IntArray, seqs: IntArray, refs: IntArray) -> None:
-        """A refusal that names a payment is told only to the payment's own client."""
-        owners = self._reader.values_at(self._lane, ["client"], np.unique(refs).tolist()) if len(refs) else {}
-        expected = np.array([owners.get(ref, (-1,))[0] for ref in refs.tolist()], dtype=np.int64)
+        owner = (self._known[refs] >> _STATE_BITS).astype(np.int64)
         self._findings.mark(
-            "ownership", (expected >= 0) & (clients != expected), seqs,
-            "Row {seq} of client {found} names a payment of client {expected}.", expected=expected, found=clients,
+            "ownership", (states != State.NONE) & (rows["client"][place] != owner), seqs,
+            "Row {seq} of client {found} names a payment of client {expected}.", expected=owner, found=rows["client"][place],
         )  # fmt: skip
