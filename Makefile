@@ -30,7 +30,7 @@ serve: setup ## run everything, without traffic
 
 test: setup ## all tests but the long ones, in random order, then the kernels in their other two modes; ARGS="-k heads" picks some
 	@echo 'compiling kernels; about a minute, once' && $(BIN)/python -m penstock.process.warm
-	@$(BIN)/python -m pytest -n 2 -m 'not chaos' $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not chaos' $(ARGS)
 	@test -n '$(ARGS)' || $(MAKE) --no-print-directory kernels
 
 kernels: setup ## the lane's tests with bounds checks, and uncompiled, where integers that overflow warn

@@ -14,6 +14,8 @@ from support.installation import Installation
 from penstock.app import running
 from penstock.journal.heads import check_head, load_public_key, read_heads
 
+pytestmark = pytest.mark.timeout(500)
+
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:

@@ -55,8 +55,8 @@ class Installation:
         """What all processes have logged."""
         return (self.home / "serve.log").read_text("utf-8", errors="replace")
 
-    def start(self, timeout_s: float = 110) -> None:
-        """Start it and wait until it is ready."""
+    def start(self, timeout_s: float = 400) -> None:
+        """Start it and wait until it is ready: seconds, or minutes when the kernels are compiled first."""
         with (self.home / "serve.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "penstock", "serve", "--shared-buffers", "64", "--wal", "256"],
