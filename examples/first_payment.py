@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, T201 - a script for a terminal, no part of the package
 r"""A first payment against a running Penstock: open two customers, put money in, pay, read, be refused.
 
     penstock serve                                    # in another terminal; or `penstock demo`
