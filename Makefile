@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 KERNEL_TESTS := tests/process tests/state
 
-.PHONY: help setup demo serve test kernels chaos lint format bench clean
+.PHONY: help setup demo serve test kernels chaos lint docs format bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ lint: setup ## formatting rules, types and import contracts
 	@$(BIN)/ruff check . || { echo 'remedy: `.venv/bin/ruff check --fix .`, or explain an exception'; exit 1; }
 	@$(BIN)/mypy || { echo 'remedy: give the types that mypy asks for'; exit 1; }
 	@$(BIN)/lint-imports --no-cache || { echo 'remedy: see "The house" in ARCHITECTURE.md; a contract is changed openly, with a reason'; exit 1; }
+
+docs: setup ## write docs/reasons.md and docs/states.md anew from the tables in contracts
+	@$(BIN)/python -m penstock.contracts.reasons_doc docs
 
 format: setup ## put imports and simple matters in order
 	@$(BIN)/ruff check --fix .

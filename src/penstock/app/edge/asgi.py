@@ -101,7 +101,7 @@ class Door:
     async def _answer_hot(self, scope: Scope, receive: Receive, route: str, payment: str) -> Answer:
         try:
             _need_post(scope)
-            principal = self._admit(scope)
+            principal = await self._admit(scope)
             body = await read_body(scope, receive, self._settings.body_bytes)
             return await self._hot[route](principal, payment, body)
         except Problem as problem:
@@ -112,12 +112,12 @@ class Door:
             log.exception("request_failed", route=route)
             return answer_problem(internal_problem())
 
-    def _admit(self, scope: Scope) -> Principal:
+    async def _admit(self, scope: Scope) -> Principal:
         """The caller, if its key is good and it is not too fast.
 
         :raises Problem: 401, 429 or 503.
         """
-        principal = self._keys.principal(scope, self._now())
+        principal = await self._keys.admit(scope, self._now())
         if not self._rates.take(principal.client, self._monotonic_s()):
             most = self._settings.requests_per_second
             detail = f"At most {most:g} requests a second of one client at one edge. Nothing was done."
@@ -128,7 +128,7 @@ class Door:
         """Let Litestar answer; its status."""
         if scope["path"] not in _WITHOUT_KEY and (scope["path"].startswith("/v1/") or scope["path"] == "/metrics"):
             try:
-                principal = self._admit(scope)
+                principal = await self._admit(scope)
             except Problem as problem:
                 await self._send(send, answer_problem(problem))
                 return problem.status

@@ -23,6 +23,8 @@ log = structlog.get_logger()
 #: Keys older than so many refreshes (and at least ``_STALE_S``) are not trusted any more: fail closed.
 _STALE_REFRESHES: Final = 10
 _STALE_S: Final = 15.0
+#: A key that was made a moment ago shall work at once; strangers shall not make the edge read keys all the time.
+_ASK_AGAIN_S: Final = 0.2
 
 
 class Keys:
@@ -37,6 +39,7 @@ class Keys:
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
         self._one_at_a_time = threading.Lock()
         self._closed = False
+        self._asked_s = float("-inf")
 
     @property
     def age_s(self) -> float:
@@ -58,6 +61,20 @@ class Keys:
         except KeyRefused:  # its message names ids, which are for nobody outside
             raise _unauthorized("This key is unknown, expired or revoked; ask the operator for a new one.") from None
         return Principal(record.key_id, record.client, record.scopes)
+
+    async def admit(self, scope: Scope, now: datetime) -> Principal:
+        """The caller of a request; for a key that is not known yet, the keys are read once more, but rarely.
+
+        :raises Problem: see ``principal``.
+        """
+        try:
+            return self.principal(scope, now)
+        except Problem as problem:
+            if problem.status != 401 or self._monotonic_s() - self._asked_s < _ASK_AGAIN_S:
+                raise
+        self._asked_s = self._monotonic_s()
+        await self.refresh()
+        return self.principal(scope, now)
 
     async def keep_fresh(self) -> None:
         """Read the keys again and again; runs until it is cancelled."""
