@@ -41,6 +41,12 @@ _ADVANCE: Final = """
 _COPY_ROWS: Final = f"COPY journal ({', '.join(COLUMNS)}, features) FROM STDIN (FORMAT BINARY)"
 _COPY_SIDES: Final = "COPY journal_side (lane, seq, body) FROM STDIN (FORMAT BINARY)"
 _POSITION: Final = "SELECT epoch, last_seq, digest, time_us FROM lane WHERE lane = %(lane)s"
+# Sessions of ours that have held a lane's row for longer than we waited for it.
+_END_HOLDERS: Final = """
+    SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity JOIN pg_locks USING (pid)
+    WHERE pid <> pg_backend_pid() AND usename = current_user AND relation = 'lane'::regclass
+        AND mode = 'RowExclusiveLock' AND granted AND xact_start < now() - current_setting('lock_timeout')::interval
+"""
 _PARTITION_END: Final = "SELECT coalesce(max(end_seq), 0) FROM journal_partition WHERE lane = %(lane)s"
 
 
@@ -71,9 +77,19 @@ class JournalWriter:
         self._retry_s = retry_s
         self._log = structlog.get_logger("journal").bind(lane=lane)
         self.connection = self._reconnect()
-        row = self.connection.execute(_CLAIM, {"lane": lane, "genesis": GENESIS}).fetchone()
+        self.position = self._claim()
+
+    def _claim(self) -> Position:
+        """Make the lane mine. A lane process that hangs within a commit holds the lane's row: its session is ended."""
+        arguments = {"lane": self.lane, "genesis": GENESIS}
+        try:
+            row = self.connection.execute(_CLAIM, arguments).fetchone()
+        except psycopg.errors.LockNotAvailable:
+            ended = self.connection.execute(_END_HOLDERS).fetchall()
+            self._log.warning("another lane process hangs within a commit; its session is ended", sessions=len(ended))
+            row = self.connection.execute(_CLAIM, arguments).fetchone()
         assert row is not None
-        self.position = Position(row[0], row[1], bytes(row[2]), row[3])
+        return Position(row[0], row[1], bytes(row[2]), row[3])
 
     def commit(self, rows: NDArray[Any], sides: list[tuple[int, bytes]]) -> None:
         """Make a batch of rows (n > 0,), with its side records by sequence, durable.
