@@ -13,7 +13,7 @@ import time
 import pytest
 from support import breaking
 from support.bank import Bank
-from support.breaking import Deed
+from support.breaking import Deed, say
 from support.installation import Installation
 from support.load import Load
 
@@ -30,7 +30,9 @@ PROGRESS = 60
 
 def choose_seed() -> int:
     """The seed of this run, printed."""
-    return int(os.environ.get("PENSTOCK_CHAOS_SEED") or random.SystemRandom().randrange(10**9))
+    seed = int(os.environ.get("PENSTOCK_CHAOS_SEED") or random.SystemRandom().randrange(10**9))
+    say(f"\nPENSTOCK_CHAOS_SEED={seed}")
+    return seed
 
 
 def test_three_deaths_and_a_torn_checkpoint(installation: Installation, bank: Bank) -> None:
@@ -58,6 +60,7 @@ def test_deaths_for_many_minutes(installation: Installation, bank: Bank) -> None
             for _ in range(6):
                 break_once(installation, load, chance.choice(DEEDS), chance)
         check(installation, load)
+        say(f"{load.answered} commands have one outcome each; {max(ends - time.monotonic(), 0):.0f} s left")
 
 
 def break_once(installation: Installation, load: Load, deed: Deed, chance: random.Random) -> None:
@@ -67,6 +70,7 @@ def break_once(installation: Installation, load: Load, deed: Deed, chance: rando
     time.sleep(chance.uniform(0.0, 1.0))
     rejected = installation.log.count("checkpoint rejected")
     told = deed(installation, chance)
+    say(f"after {load.answered} commands: killed {told}")
     after = load.answered
     installation.wait(lambda: load.answered > after + PROGRESS)
     if deed is breaking.kill_lane_and_tear_checkpoint:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
@@ -33,6 +32,17 @@ def second_lane(installation: Installation) -> Iterator[subprocess.Popen[bytes]]
         process.wait()
 
 
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process for a while; it goes on at the end, if it has not been told so before."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
+
+
 def highest_epoch(installation: Installation) -> int:
     return breaking.epochs(installation)[-1]
 
@@ -49,8 +59,7 @@ def test_a_second_lane_takes_over_under_load(installation: Installation, bank: B
     """The supervisor starts the first lane again, which takes over in turn: two handovers under load."""
     load, first, before = Load(bank), installation.pid("lane"), highest_epoch(installation)
     assert first is not None
-    seed = random.SystemRandom().randrange(10**9)
-    with load.running(seed):
+    with load.running(seed=1):
         until(lambda: load.answered > 50)
         with second_lane(installation) as second:
             until(lambda: highest_epoch(installation) > before)
@@ -66,41 +75,33 @@ def test_a_lane_that_slept_through_a_takeover_does_nothing_when_it_wakes(install
     load, first, before = Load(bank), installation.pid("lane"), highest_epoch(installation)
     assert first is not None
     payer, payee = bank.account(1_000), bank.account()
-    impatient = bank.client()
-    with load.running(1):
+    with load.running(seed=2):
         until(lambda: load.answered > 50)
-        os.kill(first, signal.SIGSTOP)  # in the middle of whatever it does
-        try:
-            bodies = [wish(payer, payee, 1) for _ in range(3)]
-            with second_lane(installation) as second:
-                # Those who wait hear that the outcome is unknown, go to the new lane, and are answered there.
-                until(lambda: highest_epoch(installation) > before)
-                outcomes = [impatient.command("/v1/payments", body) for body in bodies]
-                assert {outcome["state"] for outcome in outcomes} == {"cleared"}
-                answered = load.answered
-                until(lambda: load.answered > answered + 50)
-                assert psutil.Process(first).status() == psutil.STATUS_STOPPED
-                assert second.poll() is None
-                os.kill(first, signal.SIGCONT)
-                until(lambda: not psutil.pid_exists(first))
-                assert second.wait(60) == EXIT_RETRY
-        finally:
-            with_life = psutil.pid_exists(first)
-            if with_life:
-                os.kill(first, signal.SIGCONT)
+        with stopped(first), second_lane(installation) as second:  # it stops in the middle of whatever it does
+            until(lambda: highest_epoch(installation) > before)
+            # Edges find the new lane although the old one's socket is still open.
+            outcomes = [bank.do("/v1/payments", **wish(payer, payee, 1)) for _ in range(3)]
+            assert {outcome["state"] for outcome in outcomes} == {"cleared"}
+            answered = load.answered
+            until(lambda: load.answered > answered + 50)
+            assert psutil.Process(first).status() == psutil.STATUS_STOPPED
+            assert second.poll() is None
+            os.kill(first, signal.SIGCONT)
+            until(lambda: not psutil.pid_exists(first))
+            assert second.wait(60) == EXIT_RETRY
         answered = load.answered
         until(lambda: load.answered > answered + 50)
     check(installation, load)
     assert bank.money(payee) == (3, 0)
 
 
-@pytest.mark.parametrize("times", [2])
-def test_lanes_that_start_together_leave_one(installation: Installation, bank: Bank, times: int) -> None:
-    load, seed = Load(bank), random.SystemRandom().randrange(10**9)
-    with load.running(seed):
+@pytest.mark.chaos
+def test_of_lanes_that_start_together_one_is_left(installation: Installation, bank: Bank) -> None:
+    load = Load(bank)
+    with load.running(seed=3):
         until(lambda: load.answered > 20)
         with second_lane(installation) as one, second_lane(installation) as two:
             assert {process.wait(90) for process in (one, two)} == {EXIT_RETRY}
         answered = load.answered
-        until(lambda: load.answered > answered + 20 * times)
+        until(lambda: load.answered > answered + 50)
     check(installation, load)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,12 @@ from penstock.kit.secrets import SecretFolder
 from support.installation import Installation
 
 Deed = Callable[[Installation, random.Random], str]
+
+
+def say(text: str) -> None:
+    """Tell who watches, or pytest when the test fails, what happens and when."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def kill_edge(installation: Installation, _: random.Random) -> str:
