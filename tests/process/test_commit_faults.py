@@ -7,7 +7,18 @@ from pathlib import Path
 import pytest
 from support.cutting import CuttingProxy
 from support.database import Database
-from support.lanes import CNY, HASH_KEY, START_US, command, image, next_lane, open_accounts, run, settings_for, start_lane
+from support.lanes import (
+    CNY,
+    HASH_KEY,
+    START_US,
+    command,
+    image,
+    next_lane,
+    open_accounts,
+    run,
+    settings_for,
+    start_lane,
+)
 
 from penstock.app.lane_start import open_lane
 from penstock.contracts.commands import Kind, Status

@@ -80,7 +80,7 @@ def _rewrite_manifest(folder: Path, **changes: object) -> None:
 
 
 HARMS: dict[str, Harm] = {
-    "nothing": lambda folder: None,
+    "nothing": lambda _: None,
     "flipped segment": lambda folder: _flip(folder / "accounts-0.bin"),
     "short segment": lambda folder: (folder / "purses-0.bin").write_bytes(b"short"),
     "missing segment": lambda folder: (folder / "scalars-0.bin").unlink(),
@@ -118,12 +118,10 @@ def test_recovery_needs_no_checkpoint(database: Database, home: Path) -> None:
     assert image(again.state) == before
 
 
-def test_a_grown_layout_is_read_by_field_name(
-    database: Database, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_grown_layout_is_read_by_field_name(database: Database, home: Path) -> None:
     settings = settings_for(home, next_lane())
     before = image(_busy_lane(database, settings).state)
-    newest = sorted(lane_folder(home, settings.lane).glob("[0-9]*"))[-1]
+    newest = max(lane_folder(home, settings.lane).glob("[0-9]*"))
     old = dict(at.LAYOUT)
     old["totals"] = [*old["totals"][::-1]]  # the order of an older release
     records = (newest / "totals-0.bin").read_bytes()
