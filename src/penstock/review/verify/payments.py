@@ -72,8 +72,8 @@ class Payments:
         self._check(rows, steps)
         self._refusals.feed(rows, effective)
         self._close(rows, steps)
-        if len(rows):
-            self._last_time_us = int(rows["time_us"][-1])
+        # before a client's command every hold that is due expires; the lane's own rows may be a part of many
+        self._last_time_us = int(rows["time_us"][rows["client"] > 0].max(initial=self._last_time_us))
 
     def finish(self, last_seq: int) -> None:
         """Compare the held balances with the open holds, and look for holds that should have run out."""
@@ -81,7 +81,7 @@ class Payments:
         overdue = self.holds["expires_us"] < self._last_time_us - 5_000_000
         self._findings.mark(
             "expiry", overdue, self.holds["origin_seq"],
-            "The hold of row {seq} ran out at {expected} µs and was still open when the last row was written, at {found} µs.",
+            "The hold of row {seq} ran out at {expected} µs and was still open when the last command was decided, at {found} µs.",
             expected=self.holds["expires_us"], found=np.full(len(overdue), self._last_time_us), account=self.holds["payer"],
             until_seq=last_seq,
         )  # fmt: skip
