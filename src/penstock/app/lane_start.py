@@ -78,7 +78,16 @@ def _recover(settings: Settings, writer: JournalWriter, partitions: list[reader.
 
 
 def _wait_for_partitions(writer: JournalWriter, settings: Settings) -> list[reader.Partition]:
-    """The keeper attaches the first partitions; their size is the journal's for good."""
+    """The keeper attaches the first partitions; their size is the journal's for good.
+
+    :raises BadSetting: when they are of another size, or too small for the lane's batches.
+    """
+    most = settings.batch_rows + settings.expiries_per_batch
+    if most >= settings.partition_rows * settings.partitions_ahead:
+        raise BadSetting(
+            f"partition_rows: a batch may write {most} rows, more than {settings.partitions_ahead} partitions of "
+            f"{settings.partition_rows} take; raise partition_rows, or lower batch_rows and expiries_per_batch"
+        )
     deadline = time.monotonic() + 60
     while not (partitions := reader.read_partitions(writer.connection, settings.lane)):
         if time.monotonic() > deadline:
