@@ -41,10 +41,10 @@ def test_one_that_hangs_between_two_statements(database: Database, hanging: psyc
 
 
 def test_one_that_hangs_while_it_sends_rows(database: Database, hanging: psycopg.Connection) -> None:
-    with hanging.cursor() as cursor, pytest.raises(psycopg.OperationalError):  # noqa: PT012 - the end of the block fails
-        with cursor.copy(f"COPY journal ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
-            second = take_over(database)
-            copy.write(b"PGCOPY")
+    copying = f"COPY journal ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+    with pytest.raises(psycopg.OperationalError), hanging.cursor() as cursor, cursor.copy(copying) as copy:  # noqa: PT012 - the end of the block fails
+        second = take_over(database)
+        copy.write(b"PGCOPY")
     assert (second.position.epoch, second.read_position()) == (2, second.position)
     second.close()
 

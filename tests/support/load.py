@@ -132,7 +132,9 @@ class Load:
 
     def _predicted(self) -> dict[str, tuple[int, int]]:
         available, held = Counter[str](dict.fromkeys(self.accounts, _MONEY)), Counter[str]()
-        for _, outcome in self.told:
+        for command, outcome in self.told:
+            if outcome["reason"] == "ok":
+                assert {"payer", "payee"} <= set(outcome), (command, outcome)
             moved, change, fee = (outcome[name] for name in ("moved_minor", "held_minor", "fee_minor"))
             if outcome["reason"] == "ok":
                 available[outcome["payer"]] -= moved + change + fee
