@@ -15,7 +15,7 @@ def register(app: typer.Typer) -> None:
 def demo(
     duration: Annotated[str, typer.Option("--for", help="End by itself after so long, such as 30s or 5m; empty: at Ctrl-C.")] = "",
     customers: Annotated[int, typer.Option(help="Customers to have, at least.", min=10)] = 3_000,
-    rate: Annotated[float, typer.Option(help="Scenes to start each second; most are one payment.", min=0.1)] = 300.0,
+    rate: Annotated[float, typer.Option(help="Scenes to start each second; most are one payment.", min=0.1)] = 200.0,
     seed: Annotated[int | None, typer.Option(help="Seed of chance; printed at the end.")] = None,
 ) -> None:
     """Start everything, open some thousand customers, play live traffic, and show what happens."""
