@@ -3,7 +3,7 @@
 For development, tests and demonstrations; production brings its own server. The wheel's Python
 wrapper is never imported: as root it makes a system user and opens every parent folder to everybody,
 and it loses track of the server after a SIGKILL. Here the server listens on a Unix socket in a
-private folder only, every role has a password, and root starts it as the user ``nobody``.
+private folder only, every role has a password, and root starts it as somebody else.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import psutil
 import psycopg
@@ -99,13 +99,13 @@ def start(home: Path, *, shared_buffers_mb: int = 512, wal_mb: int = 4096) -> Po
     data = _data_folder(home)
     secrets = SecretFolder(home / "secrets", may_make=True)
     home.mkdir(parents=True, exist_ok=True)
-    _require_reachable(home)
+    run_as = _run_as(home)
     found = _running_pid(data)
     if found is None:
         _wait_for_orphans(data)
-        _give_to_server(_socket_folder(home))
-        _initialise(home, data, secrets)
-        child = _launch(home, data, _settings(home, shared_buffers_mb, wal_mb))
+        run_as.give(_socket_folder(home))
+        _initialise(home, data, secrets, run_as)
+        child = _launch(home, data, _settings(home, shared_buffers_mb, wal_mb), run_as)
         server = PostgresServer(home, child.pid, secrets, child)
     else:
         server = PostgresServer(home, found, secrets)
@@ -199,75 +199,96 @@ def _settings(home: Path, shared_buffers_mb: int, wal_mb: int) -> dict[str, str]
     }
 
 
-def _server_identity() -> tuple[int, int] | None:
-    """User and group to run the server as, or None when we are not root and it runs as we do."""
+class _RunAs(NamedTuple):
+    """How the server is started: its user and group (None = our own), and a command to put before its programs."""
+
+    identity: tuple[int, int] | None = None
+    prefix: tuple[str, ...] = ()
+
+    def give(self, path: Path) -> None:
+        """Make a file or folder the server's."""
+        if self.identity is not None:
+            os.chown(path, *self.identity)
+
+    def arguments(self) -> dict[str, Any]:
+        """What ``subprocess`` must be told."""
+        if self.identity is None:
+            return {}
+        return {"user": self.identity[0], "group": self.identity[1], "extra_groups": []}
+
+
+def _run_as(home: Path) -> _RunAs:
+    """Decide how the server of ``home`` runs, always in the same way: who owns its data says how it began.
+
+    PostgreSQL refuses to be root. Root therefore starts it as an unprivileged user or, where that user may not
+    enter a folder on the way, in a user namespace in which root has that user's number and no privileges.
+    """
     if os.geteuid() != 0:
-        return None
+        return _RunAs()
     entry = pwd.getpwnam(_SERVER_USER)
-    return entry.pw_uid, entry.pw_gid
+    data, closed = _data_folder(home), _closed_folder(home)
+    owned_by_root = data.exists() and data.stat().st_uid == 0
+    if closed is None and not owned_by_root:
+        return _RunAs((entry.pw_uid, entry.pw_gid))
+    prefix = ("unshare", "--user", f"--map-user={entry.pw_uid}", f"--map-group={entry.pw_gid}", "--")
+    if (data.exists() and not owned_by_root) or not _works(prefix):
+        raise PostgresProblem(
+            f"root starts PostgreSQL as the user {_SERVER_USER!r}, who may not enter {closed}, and this system makes no user "
+            "namespaces; set PENSTOCK_HOME to a folder that everybody may enter, such as /var/lib/penstock, install Penstock "
+            "outside of closed folders, such as in /opt, or run it as another user than root"
+        )
+    return _RunAs(prefix=prefix)
 
 
-def _give_to_server(path: Path) -> None:
-    identity = _server_identity()
-    if identity is not None:
-        os.chown(path, *identity)
-
-
-def _run_as_server() -> dict[str, Any]:
-    identity = _server_identity()
-    return {} if identity is None else {"user": identity[0], "group": identity[1], "extra_groups": []}
-
-
-def _require_reachable(home: Path) -> None:
-    """Refuse a folder that the server's user could not enter, before PostgreSQL fails obscurely."""
-    if _server_identity() is None:
-        return
-    for what, path, fix in (
-        ("PENSTOCK_HOME", home, "set PENSTOCK_HOME to a folder that everybody may enter, such as /var/lib/penstock"),
-        ("the installed PostgreSQL", program("postgres").parent, "install Penstock outside of it, such as in /opt"),
-    ):
+def _closed_folder(home: Path) -> Path | None:
+    """The first folder on the way to the home or to the server's programs that others may not enter."""
+    for path in (home, program("postgres").parent):
         for folder in (path, *path.parents):
             if not folder.stat().st_mode & stat.S_IXOTH:
-                raise PostgresProblem(
-                    f"root starts PostgreSQL as the user {_SERVER_USER!r}, who may not enter {folder} on the way to {what} "
-                    f"({path}); {fix}, or run Penstock as another user than root"
-                )
+                return folder
+    return None
 
 
-def _initialise(home: Path, data: Path, secrets: SecretFolder) -> None:
+def _works(prefix: tuple[str, ...]) -> bool:
+    if shutil.which(prefix[0]) is None:
+        return False
+    return subprocess.run([*prefix, "true"], capture_output=True, check=False).returncode == 0
+
+
+def _initialise(home: Path, data: Path, secrets: SecretFolder, run_as: _RunAs) -> None:
     """Make the data folder, in a folder beside it that takes its name when it is complete."""
     if (data / "PG_VERSION").exists():
         return
     unfinished = data.with_name("postgres.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700)
-    _give_to_server(unfinished)
-    with _password_file(home, secrets.database_password(ADMIN)) as password:
-        command = [str(program("initdb")), "-D", str(unfinished), "-U", ADMIN, f"--pwfile={password}"]
+    run_as.give(unfinished)
+    with _password_file(home, secrets.database_password(ADMIN), run_as) as password:
+        command = [*run_as.prefix, str(program("initdb")), "-D", str(unfinished), "-U", ADMIN, f"--pwfile={password}"]
         command += ["-A", "scram-sha-256", "-E", "UTF8"]
         command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        done = subprocess.run(command, capture_output=True, check=False, cwd=unfinished, **_run_as_server())
+        done = subprocess.run(command, capture_output=True, check=False, cwd=unfinished, **run_as.arguments())
     if done.returncode != 0:
         raise PostgresProblem(f"initdb failed in {unfinished}: {done.stderr.decode(errors='replace').strip()}")
     unfinished.rename(data)
 
 
 @contextlib.contextmanager
-def _password_file(home: Path, password: str) -> Iterator[Path]:
+def _password_file(home: Path, password: str, run_as: _RunAs) -> Iterator[Path]:
     """A file that only the server's user can read, for as long as initdb needs it."""
     path = _socket_folder(home) / "password"
     path.unlink(missing_ok=True)
     publish_private(path, password.encode() + b"\n")
     try:
-        _give_to_server(path)
+        run_as.give(path)
         yield path
     finally:
         path.unlink()
 
 
-def _launch(home: Path, data: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
+def _launch(home: Path, data: Path, settings: dict[str, str], run_as: _RunAs) -> subprocess.Popen[bytes]:
     _forget_stale_locks(home, data)
-    command = [str(program("postgres")), "-D", str(data)]
+    command = [*run_as.prefix, str(program("postgres")), "-D", str(data)]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     with _open_log(home) as log:
@@ -278,7 +299,7 @@ def _launch(home: Path, data: Path, settings: dict[str, str]) -> subprocess.Pope
             stderr=log,
             cwd=data,
             start_new_session=True,  # Ctrl-C in the terminal is for the supervisor, which stops it in order
-            **_run_as_server(),
+            **run_as.arguments(),
         )
 
 
