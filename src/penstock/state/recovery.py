@@ -17,7 +17,7 @@ from penstock.state import layout as at
 from penstock.state.checkpoint import FORMAT, canonical, flat, key_mark, lane_folder, layout_hash
 from penstock.state.fold import fold_rows
 from penstock.state.holds import index_hold
-from penstock.state.tables import Capacity, Int64, State, reserve
+from penstock.state.tables import Capacity, Int64, State, forget_partition, reserve
 
 _log = structlog.get_logger("recovery")
 
@@ -50,7 +50,7 @@ def recover(
     in order; partitions before ``first_partition`` have their id index in the database.
     """
     state, start_seq, checkpoint_seq = _load_newest(home, lane, capacity, hash_key, end_seq, digest_at)
-    state.scalars[0, at.FIRST_PARTITION] = max(int(state.scalars[0, at.FIRST_PARTITION]), first_partition)
+    _forget_before(state, first_partition)
     replayed = 0
     for rows in rows_between(start_seq, end_seq):
         fold_rows(state, rows)
@@ -59,6 +59,14 @@ def recover(
     if reached != end_seq:
         raise RuntimeError(f"the journal says {end_seq}, but its rows end at {reached}: run `penstock verify`")
     return Recovered(state, checkpoint_seq, replayed)
+
+
+def _forget_before(state: State, first_partition: int) -> None:
+    """Drop the generations whose partitions were indexed since the checkpoint: nobody else would make room for the next."""
+    for begun in state.generations[:, at.GENERATION_PARTITION].tolist():
+        if 0 < begun <= first_partition:
+            forget_partition(state, begun - 1)
+    state.scalars[0, at.FIRST_PARTITION] = max(int(state.scalars[0, at.FIRST_PARTITION]), first_partition)
 
 
 def _load_newest(
@@ -120,7 +128,8 @@ def check_manifest(
 def _load_segments(folder: Path, manifest: dict[str, Any], state: State) -> int:
     """Fill the tables; the sequence from which rows must be replayed."""
     same = manifest["layout_hash"] == layout_hash()
-    for segment in manifest["segments"]:
+    # Generations first: they tell which entries of the id tables are still wanted.
+    for segment in sorted(manifest["segments"], key=lambda segment: segment["table"] != "generations"):
         body = (folder / segment["file"]).read_bytes()
         if len(body) != segment["bytes"] or zlib.crc32(body) != segment["crc32"]:
             raise BadCheckpoint(f"{segment['file']} is torn")
@@ -146,7 +155,7 @@ def _fill(
     if segment["first"] + segment["count"] > len(table):
         raise BadCheckpoint(f"{segment['table']} holds more records than the settings allow")
     if segment["packed"]:
-        entries = numbers.reshape(-1, width + 1)
+        entries = _wanted(state, segment["table"], numbers.reshape(-1, width + 1))
         table[entries[:, 0]] = entries[:, 1:]
         return
     records = numbers.reshape(-1, width)
@@ -156,6 +165,20 @@ def _fill(
         return
     for old, new in columns:
         target[:, new] = records[:, old]
+
+
+def _wanted(state: State, table: str, entries: Int64) -> Int64:
+    """Those entries, each after its place, whose generation was still of their partition when the checkpoint ended.
+
+    Between the copying of a piece and the end of the checkpoint, its partition may have been forgotten, and the
+    generation begun anew.
+    """
+    column = at.ID_SEQ if table == "ids" else at.REF_LAST_SEQ
+    seqs = entries[:, 1 + column] & ((1 << at.SEQ_BITS) - 1)
+    generations = entries[:, 0] // getattr(state, table).shape[1]
+    partitions = (seqs - 1) // state.scalars[0, at.PARTITION_ROWS]
+    wanted: Int64 = entries[state.generations[generations, at.GENERATION_PARTITION] == partitions + 1]
+    return wanted
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -67,10 +68,10 @@ def reserve(capacity: Capacity, hash_key: int) -> State:
 
 
 def _zeros(shape: Sequence[int]) -> Int64:
-    """Zeroed int64 memory of its own mapping, so that ``forget`` can give pages back."""
-    return np.frombuffer(mmap.mmap(-1, max(int(np.prod(shape)) * 8, 8)), dtype=np.int64)[: int(np.prod(shape))].reshape(
-        shape
-    )
+    """Zeroed int64 memory of its own private mapping, so that ``forget_partition`` can give pages back."""
+    count = int(np.prod(shape))
+    mapping = mmap.mmap(-1, max(count * 8, 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    return np.frombuffer(mapping, dtype=np.int64)[:count].reshape(shape)
 
 
 def forget_partition(state: State, partition: int) -> None:
@@ -89,7 +90,8 @@ def _give_back(table: Int64, generation: int) -> None:
         base = base.base
     mapping: Any = base.obj if isinstance(base, memoryview) else base
     size = table[generation].nbytes
-    if size % mmap.PAGESIZE == 0 and hasattr(mapping, "madvise"):
+    # Only Linux promises zeroes afterwards, and only for private mappings: a shared one would keep its content.
+    if sys.platform == "linux" and size % mmap.PAGESIZE == 0:
         mapping.madvise(mmap.MADV_DONTNEED, generation * size, size)
     else:
         table[generation] = 0
