@@ -82,6 +82,7 @@ def test_the_keeper_signs_heads(installation: Installation) -> None:
 
 
 def test_it_stops_in_order_and_goes_on_with_the_same_data(installation: Installation) -> None:
+    installation.wait(lambda: bool(read_heads(installation.home / "heads")))
     seq = read_heads(installation.home / "heads")[-1].seq
     assert installation.stop() == 0
     assert running.read_status(installation.home) is None
