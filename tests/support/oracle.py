@@ -120,7 +120,12 @@ class Oracle:
             lifetime = int(c["lifetime_us"]) or self.policy.hold_lifetime_s * 1_000_000
             hold = bool(int(c["flags"]) & Flag.HOLD_ONLY)
             name = PaymentType(int(c["payment_type"])).name.lower()
-            return self._pay(client, payer, payee, amount, currency, name, time_us, lifetime if hold else 0)
+            outcome = self._pay(client, payer, payee, amount, currency, name, time_us, lifetime if hold else 0)
+            if outcome.state == State.DECLINED:
+                self.payments[self.seq] = Payment(
+                    client, payer, payee, name, currency, amount, 0, time_us, 0, self.seq, State.DECLINED
+                )
+            return outcome
         return self._follow_up(
             client, kind, int(c["ref_seq"]), amount, bool(int(c["flags"]) & Flag.RELEASE_REST), time_us
         )

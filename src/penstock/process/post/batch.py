@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import Kind, Status
 from penstock.contracts.reasons import Reason
 from penstock.kit.kernels import kernel
@@ -44,7 +46,10 @@ def post_batch(
             row = rows[written]
             begin_row(state, terms, row, times_us[i], day)
             describe_command(row, commands[i], known.fingerprint[i])
-            _carry_out(state, terms, row, commands[i], known.ref_client[i], known.ref_state[i])
+            ref_client, ref_state = known.ref_client[i], known.ref_state[i]
+            if ref_client == 0:
+                ref_client, ref_state = _find_in_batch(rows, written, commands[i]["ref_seq"])
+            _carry_out(state, terms, row, commands[i], ref_client, ref_state)
             verdicts.status[i] = _DONE
             verdicts.reason[i] = row["reason"]
             verdicts.seq[i] = row["seq"]
@@ -74,6 +79,15 @@ def _is_repeat(state: Any, terms: Any, command: Any, time_us: int, known: Any, i
         verdicts.reason[i] = _EXPIRED
         return True
     return False
+
+
+@kernel
+def _find_in_batch(rows: Any, written: int, ref_seq: int) -> Any:
+    """Client and first state of a payment that began in this very batch, (0, 0) = none did: no other place knows it yet."""
+    place = ref_seq - rows[0]["seq"]
+    if written == 0 or place < 0 or place >= written or rows[place]["kind"] != _PAY:
+        return np.int64(0), np.int64(0)
+    return np.int64(rows[place]["client"]), np.int64(rows[place]["state"])
 
 
 @kernel
