@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -60,14 +61,25 @@ class Payment(NamedTuple):
 
 
 def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: int) -> Iterator[NDArray[Any]]:
-    """Yield the rows with ``after < seq <= until`` in order, in arrays of at most ``chunk`` rows."""
-    for start in range(after, until, chunk):
-        statement = sql.SQL(_ROWS).format(
-            columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
-            lane=lane, after=start, until=min(until, start + chunk),
-        )  # fmt: skip
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            yield decode_rows(b"".join(copy))
+    """Yield the rows with ``after < seq <= until`` in order, in arrays of at most ``chunk`` rows.
+
+    The next array is fetched by a thread while the caller works on this one; leave the connection alone meanwhile.
+    """
+    ends = [min(start + chunk, until) for start in range(after, until, chunk)]
+    with ThreadPoolExecutor(1, "journal-reader") as ahead:
+        coming = [ahead.submit(_fetch_rows, connection, lane, after, end) for end in ends[:1]]
+        for place, end in enumerate(ends):
+            rows = coming.pop().result()
+            coming += [ahead.submit(_fetch_rows, connection, lane, end, later) for later in ends[place + 1 : place + 2]]
+            yield rows
+
+
+def _fetch_rows(connection: Connection, lane: int, after: int, until: int) -> NDArray[Any]:
+    statement = sql.SQL(_ROWS).format(
+        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)), lane=lane, after=after, until=until
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        return decode_rows(b"".join(copy))
 
 
 def find_ids(

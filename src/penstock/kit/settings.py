@@ -52,7 +52,7 @@ class Settings:
     id_age_s: int = _setting(86_400, "seconds", "oldest id that may start a command", 60, 30 * 86_400)
     id_ahead_s: float = _setting(5.0, "seconds", "how far an id's time may lie ahead", 0, 300)
     old_ids_per_second: int = _setting(200, "commands/s", "ids looked up in closed partitions, per edge; beyond: 429", 1, 100_000)
-    checkpoint_interval_s: float = _setting(60.0, "seconds", "pause between checkpoints", 0.05, 86_400)
+    checkpoint_interval_s: float = _setting(30.0, "seconds", "pause between checkpoints", 0.05, 86_400)
     checkpoints_kept: int = _setting(2, "checkpoints", "older ones are deleted", 1, 100)
     checkpoint_step_bytes: int = _setting(8 << 20, "bytes", "copied between two batches while a checkpoint runs", 4096, 1 << 30)
     head_interval_s: float = _setting(1.0, "seconds", "pause between signed heads", 0.1, 3600)
