@@ -49,7 +49,7 @@ class Figures:
         self.commit_histogram[np.searchsorted(COMMIT_MS_BOUNDS, commit_us / 1000)] += 1
 
     def as_numbers(self, state: State, lane: int) -> Int64:
-        """The answer to a STATUS query, in the order in which ``process/status.py`` of the edge reads it."""
+        """The answer to a STATUS query, in the order of ``contracts.lane_port``."""
         scalars = state.scalars[0]
         first_hot = int(scalars[at.FIRST_PARTITION] * scalars[at.PARTITION_ROWS])
         head = [

@@ -40,6 +40,7 @@ class Keys:
         self._one_at_a_time = threading.Lock()
         self._closed = False
         self._asked_s = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def age_s(self) -> float:
@@ -70,10 +71,15 @@ class Keys:
         try:
             return self.principal(scope, now)
         except Problem as problem:
-            if problem.status != 401 or self._monotonic_s() - self._asked_s < _ASK_AGAIN_S:
+            if problem.status != 401:
                 raise
-        self._asked_s = self._monotonic_s()
-        await self.refresh()
+            asking = self._asking  # requests that come together wait for the same reading
+            if asking is None or asking.done():
+                if self._monotonic_s() - self._asked_s < _ASK_AGAIN_S:
+                    raise
+                self._asked_s = self._monotonic_s()
+                asking = self._asking = asyncio.create_task(self.refresh())
+        await asyncio.shield(asking)
         return self.principal(scope, now)
 
     async def keep_fresh(self) -> None:
