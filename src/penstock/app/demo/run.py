@@ -66,7 +66,8 @@ def demonstrate(settings: Settings, wish: Wish, console: Console) -> bool:
         figures, elapsed_s = asyncio.run(_perform(access, stage_parts, mistakes, wish, console))
         console.print(dashboard.summary(figures, elapsed_s))
     console.print(f"Seed {wish.seed}. The data stays in {settings.home}; `penstock demo` goes on with it, `penstock serve` runs it without traffic.")
-    console.print("Check every row, balance and signature: penstock serve in one terminal, penstock verify in another", style="bold")
+    console.print("To check every row, balance and signature:", style="bold")
+    console.print("penstock serve in one terminal, penstock verify in another.", style="bold")
     return figures.good
 
 
