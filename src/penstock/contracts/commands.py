@@ -23,8 +23,16 @@ class Kind(IntEnum):
     CLEAR = 6
     RELEASE = 7
     CANCEL = 8
-    EXPIRE = 9  # made by the lane itself
+    EXPIRE = 9  # a payment's time has come: made by the lane itself
     PUBLISH = 10  # a new policy; made by the lane when it starts with a changed one
+    REFUND = 11  # the payee gives back, all or a part
+    RETURN = 12  # the payee's side sends back what it could not use
+    CHARGEBACK = 13  # a dispute that the payer won; has a fee of its own
+    DECIDE_REVIEW = 14
+    SET_ACCOUNT = 15  # freeze, unfreeze, close
+    SET_CUSTOMER = 16  # tier, limits of this customer alone
+    RECOVER = 17  # an approved correction
+    SET_APPROVALS = 18  # how many approvers an operation needs
 
 
 class Query(IntEnum):
@@ -34,6 +42,7 @@ class Query(IntEnum):
     CUSTOMER = 102
     PAYMENT = 103
     STATUS = 104
+    APPROVALS = 105
 
 
 class PaymentType(IntEnum):
@@ -47,10 +56,76 @@ class PaymentType(IntEnum):
 
 
 class Flag(IntFlag):
-    """Options of a command."""
+    """How a command is to be carried out."""
 
     HOLD_ONLY = 1  # pay: authorise now, clear later
     RELEASE_REST = 2  # clear: give back what is not cleared
+    OPERATES = 4  # the caller runs the system: it may act on what belongs to any client
+    RAIL = 8  # withdraw: pay out by bank transfer; the lane sets it on refunds that leave by the bank
+    FROM_SUSPENSE = 16  # chargeback, recover: the operator pays, out of suspense
+    TO_SUSPENSE = 32  # the credit went to suspense; a deposit may ask for it, else the lane sets it
+    ORDINARY = 64  # pay: arrives after the policy's `ordinary_s`
+    NEXT_DAY = 128  # pay: arrives after the policy's `next_day_s`
+    REMOVE = 256  # set_customer: take the limit of this customer alone away
+
+
+class Option(IntEnum):
+    """Which variant of a command. Numbers are never reused; each belongs to one kind."""
+
+    NONE = 0
+    # decide_review
+    APPROVE = 1
+    REJECT = 2
+    # set_account
+    FREEZE_DEBIT = 10
+    FREEZE_CREDIT = 11
+    FREEZE_ALL = 12
+    FREEZE_AMOUNT = 13
+    UNFREEZE_DEBIT = 14
+    UNFREEZE_CREDIT = 15
+    UNFREEZE_ALL = 16
+    UNFREEZE_AMOUNT = 17
+    CLOSE = 18
+    # set_customer: LIMIT_SINGLE + n is the field n of policy.LIMIT_FIELDS
+    TIER = 20
+    LIMIT_SINGLE = 21
+    LIMIT_DAY_AMOUNT = 22
+    LIMIT_DAY_COUNT = 23
+    LIMIT_MONTH_AMOUNT = 24
+    LIMIT_MONTH_COUNT = 25
+    LIMIT_YEAR_AMOUNT = 26
+    LIMIT_YEAR_COUNT = 27
+    # recover
+    REVERSE = 30  # a payment that should not have been: give back all that is left of it
+    FINISH_PAID = 31  # a payment at the bank without an answer: the money has left
+    FINISH_UNPAID = 32  # … the money has not left
+    MOVE_SUSPENSE = 33  # from suspense to the account that it belongs to
+    # set_approvals: APPROVALS + the number of an Operation
+    APPROVALS = 40
+
+
+#: Sandbox: `option` FORCE_REASON + a reason's code forces that refusal, FORCE_STATE + a state that outcome.
+FORCE_REASON: Final = 1000
+FORCE_STATE: Final = 2000
+
+
+class Operation(IntEnum):
+    """What takes the approval of people other than the one who asks. Numbers are never reused."""
+
+    LIMITS = 0  # a customer's tier or own limits
+    UNFREEZE = 1
+    REVIEW = 2  # a decision above the policy's `review_approval_above`
+    RECOVER = 3
+    APPROVALS = 4  # fewer approvers for an operation
+
+
+#: Approvers that an operation needs until SET_APPROVALS says otherwise (mission P2), and the most it may.
+APPROVERS: Final = {
+    Operation.LIMITS: 2, Operation.UNFREEZE: 1, Operation.REVIEW: 1, Operation.RECOVER: 1, Operation.APPROVALS: 2,
+}  # fmt: skip
+MOST_APPROVERS: Final = 3
+#: `until_us` and `expires_us` of what does not end by itself.
+NEVER_US: Final = 2**62
 
 
 class Status(IntEnum):
@@ -69,18 +144,24 @@ COMMAND: Final = np.dtype(
         ("id_lo", "i8"),
         ("payer_account", "i8"),  # account index, 0 = none
         ("payee_account", "i8"),
-        ("amount_minor", "i8"),  # 0 for clear and release = all that is held
+        ("amount_minor", "i8"),  # 0 for clear, release, refund, return, chargeback = all that there is
         ("ref_seq", "i8"),  # sequence of the payment's first row; queries: what is asked for
         ("lifetime_us", "i8"),  # of a hold, 0 = the policy's default
+        ("from_us", "i8"),  # set_account: when a freeze begins, 0 = now
+        ("until_us", "i8"),  # set_account, set_customer: when it ends by itself, 0 = never
         ("client", "i4"),  # the API client that sends it
-        ("customer", "i4"),  # open_account: whose
+        ("customer", "i4"),  # open_account, set_customer: whose
         ("payload_bytes", "i4"),  # length of the side record's text
+        ("maker", "i4"),  # the person who asks, 0 = not known
+        ("approval_1", "i4"),  # the persons who approved, 0 = nobody
+        ("approval_2", "i4"),
+        ("approval_3", "i4"),
         ("kind", "i2"),
         ("payment_type", "i2"),
         ("currency", "i2"),  # ISO numeric, 0 = not said
-        ("tier", "i2"),  # open_customer
+        ("tier", "i2"),  # open_customer, set_customer
         ("flags", "i2"),
-        ("unused", "i2"),
+        ("option", "i2"),
     ],
     align=True,
 )
@@ -99,6 +180,7 @@ REPLY: Final = np.dtype(
         ("moved_minor", "i8"),  # what reached the payee
         ("fee_minor", "i8"),
         ("expires_us", "i8"),
+        ("left_minor", "i8"),  # what can still be given back of the payment
         ("customer", "i4"),
         ("payload_bytes", "i4"),
         ("kind", "i2"),
@@ -107,7 +189,7 @@ REPLY: Final = np.dtype(
         ("reason", "i2"),
         ("payment_type", "i2"),
         ("currency", "i2"),
-        ("unused", "i4"),
+        ("flags", "i4"),  # of the row
     ],
     align=True,
 )

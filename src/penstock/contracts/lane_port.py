@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import COMMAND, REPLY, PaymentType, Query
+from penstock.contracts.commands import COMMAND, REPLY, Operation, PaymentType, Query
 from penstock.contracts.money import CURRENCIES
 
 #: Upper bounds in ms of the lane's histogram of commit times; the last bucket has none.
@@ -33,6 +33,7 @@ class Reply(NamedTuple):
     moved_minor: int
     fee_minor: int
     expires_us: int
+    left_minor: int
     customer: int
     payload_bytes: int
     kind: int
@@ -41,7 +42,7 @@ class Reply(NamedTuple):
     reason: int
     payment_type: int
     currency: int
-    unused: int
+    flags: int
 
 
 assert Reply._fields == REPLY.names
@@ -78,10 +79,18 @@ class AccountAnswer(NamedTuple):
     kind: int
     opened_seq: int
     open_holds: int
+    debit_from_us: int  # nothing may leave from here …
+    debit_until_us: int  # … to here; 0 = no freeze, NEVER_US = no end
+    credit_from_us: int
+    credit_until_us: int
+    frozen_minor: int  # so much of the available balance may not leave
+    frozen_from_us: int
+    frozen_until_us: int
 
 
 class PaymentAnswer(NamedTuple):
-    """The answer to ``Query.PAYMENT``; without an open hold only ``last_seq`` (0 = not in memory) is meant."""
+    """The answer to ``Query.PAYMENT``; without an open hold only ``last_seq`` (0 = not in memory), ``state`` and
+    ``left_minor`` are meant."""
 
     open: int
     last_seq: int
@@ -91,6 +100,7 @@ class PaymentAnswer(NamedTuple):
     fee_taken_minor: int
     remaining_minor: int
     expires_us: int
+    left_minor: int
 
 
 class Used(NamedTuple):
@@ -112,6 +122,16 @@ class PurseAnswer(NamedTuple):
     used: dict[PaymentType, Used]
 
 
+class OwnLimit(NamedTuple):
+    """A limit of one customer that stands in for the tier's."""
+
+    currency_slot: int
+    payment_type: int
+    field: int  # of ``policy.LIMIT_FIELDS``
+    value: int
+    until_us: int
+
+
 class CustomerAnswer(NamedTuple):
     """The answer to ``Query.CUSTOMER``."""
 
@@ -120,6 +140,7 @@ class CustomerAnswer(NamedTuple):
     opened_seq: int
     accounts: int
     purses: tuple[PurseAnswer, ...]
+    own_limits: tuple[OwnLimit, ...]
 
 
 class Totals(NamedTuple):
@@ -130,6 +151,7 @@ class Totals(NamedTuple):
     deposited: int
     withdrawn: int
     fees: int
+    given_back: int
 
 
 class Counters(NamedTuple):
@@ -189,14 +211,22 @@ def customer_answer(payload: bytes) -> CustomerAnswer:
     numbers = _numbers(payload)
     tier, client, opened_seq, accounts, count = numbers[:5]
     width = 2 + len(PaymentType) * len(Used._fields)
-    purses = tuple(_purse(numbers[start : start + width]) for start in range(5, 5 + count * width, width))
-    return CustomerAnswer(tier, client, opened_seq, accounts, purses)
+    end = 5 + count * width
+    purses = tuple(_purse(numbers[start : start + width]) for start in range(5, end, width))
+    step = len(OwnLimit._fields)
+    own = tuple(OwnLimit._make(numbers[start : start + step]) for start in range(end, len(numbers), step))
+    return CustomerAnswer(tier, client, opened_seq, accounts, purses, own)
 
 
 def _purse(numbers: list[int]) -> PurseAnswer:
     step = len(Used._fields)
     used = {kind: Used._make(numbers[2 + kind * step : 2 + (kind + 1) * step]) for kind in PaymentType}
     return PurseAnswer(numbers[0], numbers[1], used)
+
+
+def approvals_answer(payload: bytes) -> dict[Operation, int]:
+    """Read the answer to ``Query.APPROVALS``: how many approvers each operation needs."""
+    return dict(zip(Operation, _numbers(payload), strict=True))
 
 
 def status_answer(payload: bytes) -> StatusAnswer:

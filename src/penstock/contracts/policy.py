@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import PaymentType
+from penstock.contracts.commands import Option, PaymentType
 from penstock.contracts.money import BY_CODE, CURRENCIES, MAX_AMOUNT_MINOR, MAX_FEE_MINOR
 
 #: A limit that is not set.
@@ -28,6 +28,15 @@ MAX_TIERS: Final = 16
 LIMIT_FIELDS: Final = (
     "single", "day_amount", "day_count", "month_amount", "month_count", "year_amount", "year_count",
 )  # fmt: skip
+
+
+#: Index of the chargeback's fee, after those of the payment types.
+CHARGEBACK_FEE: Final = len(PaymentType)
+#: Of a review whose type has no rule; then it is rejected (mission A3: a first verification within 4 hours).
+DEFAULT_DEADLINE_S: Final = 4 * 3600
+_LONGEST_S: Final = 366 * 86_400
+_DECISIONS: Final = {"approve": int(Option.APPROVE), "reject": int(Option.REJECT)}
+_OVERFLOWS: Final = ("allow", "reject")
 
 
 class BadPolicy(ValueError):
@@ -53,13 +62,30 @@ class LimitRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 class FeeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The payer's fee of a payment type: fixed + amount x basis_points / 10,000, half up, at most ``most``."""
+    """The payer's fee of a payment type: fixed + amount x basis_points / 10,000, half up, at most ``most``.
+
+    The type ``chargeback`` is what the payee pays for a chargeback.
+    """
 
     type: str
     currency: str
     fixed: int = 0
     basis_points: int = 0
     most: int = MAX_FEE_MINOR
+
+
+class ReviewRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When payments of a type wait for a person, how long, and what happens when nobody decides.
+
+    ``above``: amounts above it are reviewed; absent = only those that something else sends to a review.
+    ``default``: ``approve`` or ``reject``, at the deadline.
+    """
+
+    type: str
+    currency: str
+    deadline_s: int
+    default: str
+    above: int | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -71,6 +97,15 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     hold_lifetime_s: int
     limits: tuple[LimitRule, ...]
     fees: tuple[FeeRule, ...] = ()
+    reviews: tuple[ReviewRule, ...] = ()
+    #: Reviews that can be taken on per hour, and what becomes of a payment beyond: ``reject`` or ``allow``.
+    reviews_per_hour: int = 1000
+    review_overflow: str = "reject"
+    #: Review decisions on amounts above this need approval (operation REVIEW).
+    review_approval_above: int = MAX_AMOUNT_MINOR
+    #: When payments arrive that are not to arrive at once.
+    ordinary_s: int = 7200
+    next_day_s: int = 86_400
 
     def canonical(self) -> bytes:
         """The bytes that the journal keeps."""
@@ -86,12 +121,14 @@ class PolicyArrays:
     """The policy as kernels see it.
 
     ``limits`` int64 (tiers, types, currencies, 7 fields of ``LIMIT_FIELDS``); ``offered`` bool (tiers,
-    types, currencies); ``fees`` int64 (types, currencies, [fixed, basis points, most]).
+    types, currencies); ``fees`` int64 (types + 1, currencies, [fixed, basis points, most]), the last for chargebacks;
+    ``reviews`` int64 (types, currencies, [above, deadline µs, default: 1 approve, 2 reject]).
     """
 
     limits: NDArray[np.int64]
     offered: NDArray[np.bool_]
     fees: NDArray[np.int64]
+    reviews: NDArray[np.int64]
     tiers: int
     hold_lifetime_us: int
 
@@ -131,6 +168,7 @@ def check_policy(policy: Policy) -> None:
         raise BadPolicy(f"time_zone: {policy.time_zone!r} is not an IANA time zone") from error
     _check_rules("limits", [(r.tier, r.type, r.currency) for r in policy.limits], policy)
     _check_rules("fees", [(policy.tiers[0], r.type, r.currency) for r in policy.fees], policy)
+    _check_reviews(policy)
     for number, rule in enumerate(policy.limits):
         for field in LIMIT_FIELDS:
             value = getattr(rule, field)
@@ -141,10 +179,31 @@ def check_policy(policy: Policy) -> None:
             raise BadPolicy(f"fees[{number}]: fixed and most are 0 to {MAX_FEE_MINOR}, basis_points 0 to 10000")
 
 
+def _check_reviews(policy: Policy) -> None:
+    for name in ("ordinary_s", "next_day_s"):
+        if not 1 <= getattr(policy, name) <= _LONGEST_S:
+            raise BadPolicy(f"{name}: use 1 second to 366 days")
+    if not 0 <= policy.reviews_per_hour <= MAX_AMOUNT_MINOR:
+        raise BadPolicy("reviews_per_hour: use a number from 0")
+    if policy.review_overflow not in _OVERFLOWS:
+        raise BadPolicy(f"review_overflow: {policy.review_overflow!r} is not one of allow, reject")
+    if not 0 <= policy.review_approval_above <= MAX_AMOUNT_MINOR:
+        raise BadPolicy(f"review_approval_above: use an amount from 0 to {MAX_AMOUNT_MINOR}")
+    _check_rules("reviews", [(policy.tiers[0], r.type, r.currency) for r in policy.reviews], policy)
+    for number, rule in enumerate(policy.reviews):
+        if not 1 <= rule.deadline_s <= _LONGEST_S:
+            raise BadPolicy(f"reviews[{number}].deadline_s: use 1 second to 366 days")
+        if rule.default not in _DECISIONS:
+            raise BadPolicy(f"reviews[{number}].default: {rule.default!r} is not one of approve, reject")
+        if rule.above is not None and not 0 <= rule.above <= MAX_AMOUNT_MINOR:
+            raise BadPolicy(f"reviews[{number}].above: use an amount from 0, or leave it out")
+
+
 def _check_rules(place: str, keys: list[tuple[str, str, str]], policy: Policy) -> None:
     if len(set(keys)) != len(keys):
         raise BadPolicy(f"{place}: two rules for the same tier, type and currency")
-    types = {t.name.lower() for t in PaymentType} - ({"any"} if place == "fees" else set())
+    types = {t.name.lower() for t in PaymentType} - (set() if place == "limits" else {"any"})
+    types |= {"chargeback"} if place == "fees" else set()
     for number, (tier, type_name, currency) in enumerate(keys):
         allowed: Mapping[str, tuple[str, object]] = {
             "tier": (tier, policy.tiers), "type": (type_name, types), "currency": (currency, BY_CODE),
@@ -163,7 +222,20 @@ def policy_arrays(policy: Policy) -> PolicyArrays:
         place = (policy.tiers.index(rule.tier), PaymentType[rule.type.upper()], BY_CODE[rule.currency].slot)
         offered[place] = True
         limits[place] = [NO_LIMIT if (v := getattr(rule, f)) is None else v for f in LIMIT_FIELDS]
-    fees = np.zeros((len(PaymentType), len(CURRENCIES), 3), dtype=np.int64)
+    fees = np.zeros((len(PaymentType) + 1, len(CURRENCIES), 3), dtype=np.int64)
     for fee in policy.fees:
-        fees[PaymentType[fee.type.upper()], BY_CODE[fee.currency].slot] = (fee.fixed, fee.basis_points, fee.most)
-    return PolicyArrays(limits, offered, fees, len(policy.tiers), policy.hold_lifetime_s * 1_000_000)
+        kind = CHARGEBACK_FEE if fee.type == "chargeback" else PaymentType[fee.type.upper()]
+        fees[kind, BY_CODE[fee.currency].slot] = (fee.fixed, fee.basis_points, fee.most)
+    return PolicyArrays(
+        limits, offered, fees, _review_array(policy), len(policy.tiers), policy.hold_lifetime_s * 1_000_000
+    )
+
+
+def _review_array(policy: Policy) -> NDArray[np.int64]:
+    reviews = np.empty((len(PaymentType), len(CURRENCIES), 3), dtype=np.int64)
+    reviews[:] = (NO_LIMIT, DEFAULT_DEADLINE_S * 1_000_000, _DECISIONS["reject"])
+    for rule in policy.reviews:
+        above = NO_LIMIT if rule.above is None else rule.above
+        place = (PaymentType[rule.type.upper()], BY_CODE[rule.currency].slot)
+        reviews[place] = (above, rule.deadline_s * 1_000_000, _DECISIONS[rule.default])
+    return reviews

@@ -16,6 +16,9 @@ class Scope(StrEnum):
     PAYMENTS_WRITE = "payments:write"
     READ = "read"
     OPERATE = "operate"  # reads everything, the system's accounts and status included
+    REVIEW = "review"  # claims and decides reviews
+    CONTROL = "control"  # freezes, closes, sets tiers and limits, corrects; works the queues of the back office
+    APPROVE = "approve"  # approves what others ask for
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Principal:
     key_id: str
     client: int
     scopes: frozenset[str]
+    #: The number of the person who answers for the key, 0 = nobody is named.
+    person: int = 0
 
     @property
     def operates(self) -> bool:

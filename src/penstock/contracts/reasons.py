@@ -22,36 +22,65 @@ class Reason(IntEnum):
     ID_EXPIRED = 12
     # what it names
     CUSTOMER_UNKNOWN = 20
-    PAYER_UNKNOWN = 21
-    PAYEE_UNKNOWN = 22
-    PAYMENT_UNKNOWN = 23
-    TIER_UNKNOWN = 24
-    SAME_ACCOUNT = 25
-    CURRENCY_MISMATCH = 26
+    ACCOUNT_UNKNOWN = 21
+    PAYER_UNKNOWN = 22
+    PAYEE_UNKNOWN = 23
+    PAYMENT_UNKNOWN = 24
+    TIER_UNKNOWN = 25
+    SAME_ACCOUNT = 26
+    CURRENCY_MISMATCH = 27
+    # who may, and whether there is a way
+    APPROVALS_MISSING = 30
+    APPROVAL_OWN = 31
+    APPROVERS_OUT_OF_BOUNDS = 32
+    RAIL_NOT_OFFERED = 35
     # the state of the payment
     PAYMENT_CLEARED = 40
     PAYMENT_RELEASED = 41
     PAYMENT_CANCELLED = 42
     PAYMENT_EXPIRED = 43
     PAYMENT_DECLINED = 44
-    AMOUNT_ABOVE_HOLD = 45
+    PAYMENT_OPEN = 45
+    PAYMENT_DELAYED = 46
+    PAYMENT_IN_REVIEW = 47
+    PAYMENT_NOT_IN_REVIEW = 48
+    PAYMENT_REJECTED = 49
+    PAYMENT_AT_BANK = 50
+    PAYMENT_REFUNDING = 51
+    PAYMENT_REFUNDED = 52
+    PAYMENT_RETURNED = 53
+    PAYMENT_CHARGED_BACK = 54
+    PAYMENT_REVERSED = 55
+    NOT_REFUNDABLE = 60
+    AMOUNT_ABOVE_HOLD = 61
+    AMOUNT_ABOVE_LEFT = 62
+    # the state of the accounts
+    PAYER_CLOSED = 70
+    PAYEE_CLOSED = 71
+    PAYER_FROZEN = 72
+    PAYEE_FROZEN = 73
+    ACCOUNT_CLOSED = 74
+    ACCOUNT_NOT_EMPTY = 75
     # limits of the customer
-    TYPE_NOT_OFFERED = 50
-    LIMIT_SINGLE = 51
-    LIMIT_DAY_AMOUNT = 52
-    LIMIT_DAY_COUNT = 53
-    LIMIT_MONTH_AMOUNT = 54
-    LIMIT_MONTH_COUNT = 55
-    LIMIT_YEAR_AMOUNT = 56
-    LIMIT_YEAR_COUNT = 57
+    TYPE_NOT_OFFERED = 80
+    LIMIT_SINGLE = 81
+    LIMIT_DAY_AMOUNT = 82
+    LIMIT_DAY_COUNT = 83
+    LIMIT_MONTH_AMOUNT = 84
+    LIMIT_MONTH_COUNT = 85
+    LIMIT_YEAR_AMOUNT = 86
+    LIMIT_YEAR_COUNT = 87
     # money
-    INSUFFICIENT_FUNDS = 60
-    BALANCE_TOO_LARGE = 61
+    INSUFFICIENT_FUNDS = 90
+    FUNDS_FROZEN = 91
+    BALANCE_TOO_LARGE = 92
     # capacity
-    TOO_MANY_HOLDS = 70
-    CUSTOMERS_FULL = 71
-    ACCOUNTS_FULL = 72
-    HOLDS_FULL = 73
+    REVIEWS_FULL = 100
+    TOO_MANY_HOLDS = 101
+    CUSTOMERS_FULL = 102
+    ACCOUNTS_FULL = 103
+    HOLDS_FULL = 104
+    OWN_LIMITS_FULL = 105
 
 
 class Retry(StrEnum):
@@ -154,11 +183,122 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "Use accounts of the payment's currency.",
         "币种与付款或收款账户的币种不一致。", "请使用与支付币种一致的账户。",
     ),
+    Reason.ACCOUNT_UNKNOWN: Explanation(
+        404, "AC01", Retry.AFTER_CHANGE,
+        "There is no such account.", "Check the account's id.",
+        "没有该账户。", "请核对账户编号。",
+    ),
+    Reason.APPROVALS_MISSING: Explanation(
+        403, "NARR", Retry.AFTER_CHANGE,
+        "This operation needs the approval of other people first.",
+        "Ask for it as an approval request, and let the others approve it.",
+        "该操作须先经其他人员审批。", "请提交审批申请，并由其他人员批准。",
+    ),
+    Reason.APPROVAL_OWN: Explanation(
+        403, "NARR", Retry.AFTER_CHANGE,
+        "Nobody may approve their own operation, or approve twice.",
+        "Let another person approve.",
+        "不得审批本人的操作，也不得重复审批。", "请由其他人员审批。",
+    ),
+    Reason.APPROVERS_OUT_OF_BOUNDS: Explanation(
+        422, "NARR", Retry.AFTER_CHANGE,
+        "The number of approvers is out of bounds.", "Ask for 0 to 3 approvers.",
+        "审批人数超出范围。", "审批人数应为 0 至 3 人。",
+    ),
+    Reason.RAIL_NOT_OFFERED: Explanation(
+        422, "AG01", Retry.AFTER_CHANGE,
+        "No bank is connected through which this money could leave.",
+        "Ask the operator to connect a bank, or leave the bank account out.",
+        "尚未接入可付款的银行通道。", "请联系运营方接入银行，或不填写银行账户。",
+    ),
     Reason.PAYMENT_CLEARED: _final("The payment has already been cleared.", "该笔支付已完成清算。"),
     Reason.PAYMENT_RELEASED: _final("The payment's hold has already been released.", "该笔支付的冻结资金已解冻。"),
     Reason.PAYMENT_CANCELLED: _final("The payment has been cancelled.", "该笔支付已取消。"),
     Reason.PAYMENT_EXPIRED: _final("The payment's hold has run out.", "该笔支付的冻结已到期。"),
     Reason.PAYMENT_DECLINED: _final("The payment was declined.", "该笔支付已被拒绝。"),
+    Reason.PAYMENT_OPEN: Explanation(
+        409, "NARR", Retry.AFTER_CHANGE,
+        "The payment's funds are still held.",
+        "Clear or release what is held first.",
+        "该笔支付的资金仍被冻结。", "请先完成清算或解冻。",
+    ),
+    Reason.PAYMENT_DELAYED: Explanation(
+        409, "NARR", Retry.LATER,
+        "The payment has not arrived yet; it clears by itself.",
+        "Wait until it has arrived, or cancel it.",
+        "该笔支付尚未到账，将按时自动清算。", "请等待到账，或取消该笔支付。",
+    ),
+    Reason.PAYMENT_IN_REVIEW: Explanation(
+        409, "NARR", Retry.LATER,
+        "The payment is being reviewed.",
+        "Wait for the decision, or cancel the payment.",
+        "该笔支付正在审核。", "请等待审核结果，或取消该笔支付。",
+    ),
+    Reason.PAYMENT_NOT_IN_REVIEW: Explanation(
+        409, "NARR", Retry.NEVER,
+        "The payment is not waiting for a review.", "Look at the payment: it has been decided.",
+        "该笔支付不在审核中。", "请查看该笔支付，其结果已确定。",
+    ),
+    Reason.PAYMENT_REJECTED: _final("A review decided against the payment.", "该笔支付未通过审核。"),
+    Reason.PAYMENT_AT_BANK: Explanation(
+        409, "NARR", Retry.LATER,
+        "The bank has the payment; only its answer ends it.",
+        "Wait for the bank's answer.",
+        "该笔支付已提交银行，须以银行结果为准。", "请等待银行处理结果。",
+    ),
+    Reason.PAYMENT_REFUNDING: Explanation(
+        409, "NARR", Retry.LATER,
+        "A refund of the payment is on its way through the bank.",
+        "Wait until the bank has answered.",
+        "该笔支付的退款正由银行处理。", "请等待银行处理结果。",
+    ),
+    Reason.PAYMENT_REFUNDED: _final("The payment has been refunded.", "该笔支付已全额退款。"),
+    Reason.PAYMENT_RETURNED: _final("The payment has been returned.", "该笔支付已退回。"),
+    Reason.PAYMENT_CHARGED_BACK: _final("The payment has been charged back.", "该笔支付已被拒付退回。"),
+    Reason.PAYMENT_REVERSED: _final("The payment has been reversed.", "该笔支付已冲正。"),
+    Reason.NOT_REFUNDABLE: Explanation(
+        409, "NARR", Retry.NEVER,
+        "A payment of this kind cannot be given back this way.",
+        "Look at docs/payment-life.md for the ways that there are.",
+        "该类支付不支持此退回方式。", "请查阅文档中可用的退回方式。",
+    ),
+    Reason.AMOUNT_ABOVE_LEFT: Explanation(
+        422, "AM02", Retry.AFTER_CHANGE,
+        "The amount is more than what is left of the payment.",
+        "Give back at most what was cleared and has not been given back yet.",
+        "金额超过该笔支付的剩余可退金额。", "退回金额不得超过已清算且尚未退回的金额。",
+    ),
+    Reason.PAYER_CLOSED: Explanation(
+        409, "AC04", Retry.NEVER,
+        "The paying account is closed.", "Use another account.",
+        "付款账户已销户。", "请使用其他账户。",
+    ),
+    Reason.PAYEE_CLOSED: Explanation(
+        409, "AC07", Retry.NEVER,
+        "The receiving account is closed.", "Ask the payee for another account.",
+        "收款账户已销户。", "请向收款方索取其他账户。",
+    ),
+    Reason.PAYER_FROZEN: Explanation(
+        409, "AC06", Retry.LATER,
+        "The paying account is frozen.", "Ask the operator; the payment can be made when the freeze has ended.",
+        "付款账户已被冻结。", "请联系客服；冻结解除后可再次付款。",
+    ),
+    Reason.PAYEE_FROZEN: Explanation(
+        409, "AC06", Retry.LATER,
+        "The receiving account is frozen.", "Ask the payee; the payment can be made when the freeze has ended.",
+        "收款账户已被冻结。", "请联系收款方；冻结解除后可再次付款。",
+    ),
+    Reason.ACCOUNT_CLOSED: Explanation(
+        409, "AC04", Retry.NEVER,
+        "The account is closed.", "Nothing can be changed on a closed account.",
+        "该账户已销户。", "已销户的账户不能再变更。",
+    ),
+    Reason.ACCOUNT_NOT_EMPTY: Explanation(
+        409, "NARR", Retry.AFTER_CHANGE,
+        "The account still has money or open payments.",
+        "Withdraw the balance and end its open payments first.",
+        "该账户仍有余额或未完成的支付。", "请先提取余额并结清未完成的支付。",
+    ),
     Reason.AMOUNT_ABOVE_HOLD: Explanation(
         422, "AM02", Retry.AFTER_CHANGE,
         "The amount is more than what is still held.", "Use at most the amount that is still held.",
@@ -189,10 +329,22 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
         "Top up the account, or pay a smaller amount.",
         "可用余额不足以支付金额及手续费。", "请充值，或减少支付金额。",
     ),
+    Reason.FUNDS_FROZEN: Explanation(
+        402, "AM04", Retry.LATER,
+        "A part of the balance is frozen; what is free does not cover the amount and the fee.",
+        "Pay a smaller amount, or ask the operator.",
+        "部分余额已被冻结，可用部分不足以支付金额及手续费。", "请减少支付金额，或联系客服。",
+    ),
     Reason.BALANCE_TOO_LARGE: Explanation(
         402, "AM02", Retry.AFTER_CHANGE,
         "The receiving account cannot hold that much.", "Use another receiving account.",
         "收款账户余额将超过上限。", "请使用其他收款账户。",
+    ),
+    Reason.REVIEWS_FULL: Explanation(
+        402, "NARR", Retry.LATER,
+        "The payment would need a review, and no more can be taken on this hour.",
+        "Try again in an hour.",
+        "该笔支付须经审核，而本小时审核能力已满。", "请一小时后再试。",
     ),
     Reason.TOO_MANY_HOLDS: Explanation(
         402, "NARR", Retry.LATER,
@@ -202,6 +354,7 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
     Reason.CUSTOMERS_FULL: _full("No more customers can be opened.", "暂时无法新开客户。"),
     Reason.ACCOUNTS_FULL: _full("No more accounts can be opened.", "暂时无法新开账户。"),
     Reason.HOLDS_FULL: _full("No more payments can be held.", "暂时无法冻结更多支付。"),
+    Reason.OWN_LIMITS_FULL: _full("No more limits of single customers can be set.", "暂时无法设置更多客户专属限额。"),
 }
 
 #: Reasons with which nothing is recorded: the id stays free, or belongs to another instruction.

@@ -12,7 +12,7 @@ import msgspec
 
 from penstock.contracts.commands import Kind
 from penstock.contracts.reasons import EXPLANATIONS, WITHOUT_TRACE, Reason
-from penstock.contracts.states import TRANSITIONS, State
+from penstock.contracts.states import FOLLOW_UPS, TRANSITIONS, State
 
 
 class ReasonView(msgspec.Struct, frozen=True):
@@ -62,20 +62,20 @@ def render_reasons() -> str:
 
 def render_states() -> str:
     """``docs/states.md``."""
-    kinds = (Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.EXPIRE)
     lines = [
         "# The life of a payment",
         "",
         "Rendered from `src/penstock/contracts/states.py`; a test compares the two. A `pay` starts a payment as `cleared`,",
-        "`held` or `declined`. For the commands that follow, each cell is the state afterwards, or the reason of the",
-        "refusal in italics. A `clear` or `release` of a part leaves the payment `held`; a give-back of the rest after a",
-        "partial clear ends it `cleared`.",
+        "`held`, `delayed`, `review` or `declined`. For the commands that follow, each cell is the state afterwards, or",
+        "the reason of the refusal in italics. A `clear` or `release` of a part leaves the payment `held`; a give-back of",
+        "the rest after a partial clear ends it `cleared`; a part given back of what was cleared leaves it `cleared`. What",
+        "freezes, closed accounts, the bank and limits add to this table is in [payment-life.md](payment-life.md).",
         "",
-        "| state | number | " + " | ".join(f"`{kind.name.lower()}`" for kind in kinds) + " |",
-        "| --- | --- | " + " | ".join("---" for _ in kinds) + " |",
+        "| state | number | " + " | ".join(f"`{kind.name.lower()}`" for kind in FOLLOW_UPS) + " |",
+        "| --- | --- | " + " | ".join("---" for _ in FOLLOW_UPS) + " |",
     ]
     for state in State:
-        cells = [_cell(state, kind) for kind in kinds]
+        cells = [_cell(state, kind) for kind in FOLLOW_UPS]
         lines.append(f"| `{state.name.lower()}` | {int(state)} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 

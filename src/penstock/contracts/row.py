@@ -46,7 +46,7 @@ ROW: Final = np.dtype(
         ("payer_prev_seq", "<i8"),  # the row before this one in each account's history
         ("payee_prev_seq", "<i8"),
         ("fee_prev_seq", "<i8"),
-        ("expires_us", "<i8"),  # when the hold runs out, 0 = no hold
+        ("expires_us", "<i8"),  # when the payment falls due; set_account, set_customer: when it ends; 0 = never
         ("rules_fired", "<i8"),  # bitmask
         ("side_hash", "<i8", (4,)),  # SHA-256 of the side record's bytes, zero = no side record
         ("client", "<i4"),  # the API client that sent it, 0 = the lane itself
@@ -73,5 +73,9 @@ ROW: Final = np.dtype(
         ("factors", "<i2"),  # bitmask of the factors used
         ("feature_registry", "<i2"),  # version, 0 = no vector
         ("flags", "<i2"),
+        ("from_us", "<i8"),  # set_account: when the freeze begins
+        ("left_minor", "<i8"),  # what can still be given back of the payment after this row
+        ("maker", "<i4"),  # the person who asked, 0 = not known
+        ("option", "<i2"),  # which variant of the command
     ]
 )

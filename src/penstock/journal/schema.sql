@@ -73,6 +73,10 @@ CREATE TABLE journal (
     factors          smallint NOT NULL,
     feature_registry smallint NOT NULL,
     flags            smallint NOT NULL,
+    from_us          bigint   NOT NULL,
+    left_minor       bigint   NOT NULL,
+    maker            integer  NOT NULL,
+    option           smallint NOT NULL,
     features         bytea,                 -- 128 bytes, NULL while feature_registry is 0
     PRIMARY KEY (lane, seq)
 ) PARTITION BY RANGE (lane, seq);

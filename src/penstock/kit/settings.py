@@ -37,10 +37,13 @@ class Settings:
     tls_key: str = _setting("", "PEM file", "key of the server certificate")
     log_level: str = _setting("info", "debug | info | warning | error", "least level that is logged")
     policy_file: str = _setting("", "TOML file", "policy to publish at start; empty = the shipped defaults")
+    sandbox: int = _setting(0, "0 or 1", "1 = references `sandbox:…` force outcomes, see docs/sandbox.md; production refuses it", 0, 1)
+    bank_url: str = _setting("", "URL", "the bank's service, see docs/rails.md; empty = no bank is connected")
 
     customers_max: int = _setting(2_000_000, "customers", "beyond: customers_full", 16, 2**31 - 1)
     accounts_max: int = _setting(2_000_000, "accounts", "beyond: accounts_full", 64, 2**31 - 1)
     holds_max: int = _setting(1_000_000, "holds", "open holds of the lane; beyond: holds_full", 16, 2**26)
+    own_limits_max: int = _setting(100_000, "limits", "limits of single customers; beyond: own_limits_full", 16, 2**26)
     holds_per_account: int = _setting(10_000, "holds", "open holds of one payer; beyond: too_many_holds", 1, 2**26)
     partition_rows: int = _setting(8_000_000, "rows", "journal rows per partition", 1_000, 2**27)
     batch_rows: int = _setting(8_192, "commands", "most commands in one commit", 1, 65_536)
@@ -124,3 +127,5 @@ def refuse_in_production(settings: Settings) -> None:
         raise BadSetting("production needs PENSTOCK_DATABASE_URL: the embedded PostgreSQL is for development")
     if not (settings.tls_certificate and settings.tls_key):
         raise BadSetting("production needs tls_certificate and tls_key: the development certificate is refused")
+    if settings.sandbox:
+        raise BadSetting("production refuses sandbox=1: a reference could force the outcome of a payment")
