@@ -8,6 +8,7 @@ neither count nor guess ids, and a mistyped one is noticed. A valid id gives no 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Sequence
@@ -161,6 +162,15 @@ def join_uuid(high: int, low: int) -> uuid.UUID:
 def lane_command_id(seq: int) -> tuple[int, int]:
     """The id of a command that the lane makes itself: a UUIDv8 that carries the row's sequence."""
     return split_uuid(uuid.UUID(int=8 << 76 | 2 << 62 | seq))
+
+
+def derived_command_id(time_ms: int, key: str) -> uuid.UUID:
+    """A UUIDv7 that always comes out the same for a time (Unix ms) and a key, such as a tail's name and a sequence.
+
+    What sends a command again after a crash sends it under the same id, and gets the one true outcome.
+    """
+    random = int.from_bytes(hashlib.sha256(key.encode()).digest()[:10], "big") & (2**74 - 1)
+    return uuid.UUID(int=time_ms << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (2**62 - 1))
 
 
 def _signed(number: int) -> int:

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
-from alembic import command
+from alembic import command, op
 from alembic.config import Config
 from psycopg import Connection, sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
 #: The roles of Penstock, see ``schema.sql`` for what each may do.
-ROLES: Final = ("penstock_keeper", "penstock_lane", "penstock_edge", "penstock_auditor")
+ROLES: Final = ("penstock_keeper", "penstock_lane", "penstock_edge", "penstock_auditor", "penstock_office")
 _MIGRATIONS: Final = Path(__file__).resolve().parent / "migrations"
 #: Key of the advisory lock that lets one migration run at a time: "penstock" as a number.
 _LOCK: Final = int.from_bytes(b"penstock", "big")
@@ -35,6 +35,17 @@ def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000) -> None:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def run_script_of(migration: str) -> None:
+    """Run the SQL file beside a migration as it stands: SQLAlchemy would read its percent signs.
+
+    :param migration: the migration's ``__file__``.
+    """
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(Path(migration).with_suffix(".sql").read_text("utf-8"))
+    driver.execute("RESET search_path")
 
 
 def set_passwords(admin_dsn: str, password: Callable[[str], str]) -> None:

@@ -1,7 +1,8 @@
 -- The journal: what is true. Everything else in Penstock is derived from these tables.
 -- Applied by migration 0001; never edited afterwards, later changes are migrations of their own.
 -- Roles: penstock_lane writes, and can neither change nor delete a row; penstock_keeper owns the
--- tables, makes partitions and indices, and signs heads; penstock_edge reads, and keeps API clients.
+-- tables, makes partitions and indices, and signs heads; penstock_edge reads, and keeps API clients;
+-- penstock_office reads, and keeps what the back office works on (migrations 0002 and later).
 
 CREATE SCHEMA penstock AUTHORIZATION penstock_keeper;
 SET ROLE penstock_keeper;
