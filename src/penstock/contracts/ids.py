@@ -43,6 +43,7 @@ class Kind(Enum):
     CUSTOMER = ("cus", 0xC057)
     PAYMENT = ("pay", 0x9A75)
     CURSOR = ("cur", 0xC045)
+    APPROVAL = ("apr", 0xA991)
 
     def __init__(self, prefix: str, check: int) -> None:
         """``prefix``: the letters before the underscore; ``check``: the 16 check bits."""

@@ -69,6 +69,10 @@ class Settings:
     request_timeout_s: float = _setting(10.0, "seconds", "a request must have arrived, and its answer been taken, within so long", 0.5, 600)
     idle_s: int = _setting(75, "seconds", "a connection without requests is closed after so long", 1, 3600)
     connections: int = _setting(2_000, "connections", "open at one edge; beyond: 503", 8, 100_000)
+    approval_ttl_s: int = _setting(72_000, "seconds", "an approval request lapses so long after its command id was made; below id_age_s", 30, 30 * 86_400)
+    approvals_open_max: int = _setting(1_000, "requests", "wait for approval in a lane; beyond: 429", 1, 100_000)
+    idempotency_days: int = _setting(30, "days", "an Idempotency-Key is known for so long", 1, 3_660)
+    idempotency_per_second: float = _setting(200.0, "requests/s", "with an Idempotency-Key, of one API client at one edge; beyond: 429", 0.1, 1e6)
     key_refresh_s: float = _setting(1.0, "seconds", "a revoked key works at most so long", 0.1, 60)
 
 
@@ -92,8 +96,18 @@ def load_settings(environment: Mapping[str, str], **overrides: Any) -> Settings:
     values.update(overrides)
     values["home"] = home
     settings = Settings(**{name: _convert(name, value) for name, value in values.items()})
+    _refuse_together(settings)
     refuse_in_production(settings)
     return settings
+
+
+def _refuse_together(settings: Settings) -> None:
+    """Refuse values that are fine alone but not beside one another."""
+    if settings.approval_ttl_s >= settings.id_age_s:
+        raise BadSetting(
+            f"approval_ttl_s: {settings.approval_ttl_s} must stay below id_age_s ({settings.id_age_s}), "
+            "or an approved command's id would have expired"
+        )
 
 
 def _convert(name: str, value: Any) -> Any:

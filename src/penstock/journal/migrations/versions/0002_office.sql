@@ -24,6 +24,57 @@ CREATE TABLE tail_cursor (
 GRANT SELECT, INSERT, UPDATE ON tail_cursor TO penstock_office;
 GRANT SELECT ON tail_cursor TO penstock_edge;
 
+-- Approvals: what one person asked for and others must confirm. The command is kept by the names of its fields, so that
+-- it means the same after an upgrade. `sent_id` is the id under which the lane gets it: the maker's own, unless the
+-- number of approvers was raised meanwhile and the lane has recorded a refusal under that one.
+CREATE TABLE approval_request (
+    request     bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    lane        smallint NOT NULL,
+    client      integer NOT NULL,
+    command_id  uuid NOT NULL,
+    sent_id     uuid NOT NULL,
+    operation   smallint NOT NULL,
+    object_kind text NOT NULL,
+    object_id   text NOT NULL,
+    maker       integer NOT NULL REFERENCES person,
+    command     jsonb NOT NULL,
+    payload     bytea NOT NULL,
+    summary     jsonb NOT NULL,
+    needed      smallint NOT NULL CHECK (needed BETWEEN 1 AND 3),
+    status      text NOT NULL DEFAULT 'pending'
+                CHECK (status IN ('pending', 'approved', 'done', 'refused', 'rejected', 'withdrawn', 'lapsed')),
+    attempts    smallint NOT NULL DEFAULT 0,
+    made_at     timestamptz NOT NULL,
+    lapses_at   timestamptz NOT NULL,
+    ended_at    timestamptz,
+    outcome_seq    bigint,                 -- of the journal row, 0 = the lane refused without one
+    outcome_state  smallint,
+    outcome_reason smallint,
+    UNIQUE (client, command_id)
+);
+CREATE INDEX approval_request_open ON approval_request (lane, lapses_at) WHERE status IN ('pending', 'approved');
+CREATE INDEX approval_request_object ON approval_request (object_kind, object_id)
+    WHERE status IN ('pending', 'approved');
+CREATE INDEX approval_request_status ON approval_request (status, request);
+
+-- The evidence: who did what to a request, and when. Written once, never changed.
+CREATE TABLE approval_step (
+    request bigint NOT NULL REFERENCES approval_request,
+    step    smallint NOT NULL,
+    time    timestamptz NOT NULL,
+    person  integer REFERENCES person,      -- NULL: the system
+    action  text NOT NULL CHECK (action IN
+            ('asked', 'approved', 'rejected', 'withdrawn', 'lapsed', 'raised', 'done', 'refused')),
+    note    text NOT NULL DEFAULT '',
+    PRIMARY KEY (request, step)
+);
+CREATE UNIQUE INDEX approval_step_once ON approval_step (request, person) WHERE action = 'approved';
+
+GRANT SELECT, INSERT ON approval_request, approval_step TO penstock_edge, penstock_office;
+GRANT UPDATE (sent_id, needed, status, attempts, ended_at, outcome_seq, outcome_state, outcome_reason)
+    ON approval_request TO penstock_edge, penstock_office;
+GRANT SELECT ON approval_request, approval_step TO penstock_auditor;
+
 GRANT USAGE ON SCHEMA penstock TO penstock_office;
 GRANT SELECT ON lane, journal_batch, journal, journal_side, journal_partition, api_client TO penstock_office;
 

@@ -1,0 +1,1 @@
+"""Who may: approvals, and what else the people of the back office decide."""

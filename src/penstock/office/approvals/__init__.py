@@ -1,0 +1,1 @@
+"""Approvals: what one person asks for and others must confirm before the lane does it."""
