@@ -81,3 +81,19 @@ def test_wrong_keys_are_refused(database: Database) -> None:
 def test_a_bad_request_names_the_field(database: Database, changes: dict[str, object], field: str) -> None:
     with database.connect("penstock_edge") as connection, pytest.raises(BadKeyRequest, match=field):
         make(connection, **changes)
+
+
+def test_an_owner_is_one_person_however_many_keys(database: Database) -> None:
+    with database.connect("penstock_edge") as connection:
+        records = [
+            make(connection, seed, owner=owner, client=client)[1]
+            for seed, owner, client in ((1, "Li Wei", "a"), (2, "Li Wei", "b"), (3, "Zhao Min", "a"))
+        ]
+        stored = {key.key_id: key.person for key in store.load_keys(connection)}
+    assert records[0].person == records[1].person != records[2].person
+    assert 0 not in stored.values()
+    assert stored == {record.key_id: record.person for record in records}
+
+
+def test_the_scopes_of_people_can_be_granted() -> None:
+    assert rules.require_scopes(["approve", "review", "control"]) == ["review", "control", "approve"]

@@ -29,6 +29,7 @@ from penstock.app.edge.ordinary import Inside, make_app
 from penstock.app.edge.server import make_server, tls_context
 from penstock.app.edge.watch import Watch
 from penstock.contracts.ids import PublicIds
+from penstock.contracts.office import Office
 from penstock.contracts.reading import Reading
 from penstock.kit.http.buckets import TokenBucket
 from penstock.kit.secrets import BadSecret
@@ -61,12 +62,14 @@ async def open_door(settings: Settings, number: int, around: Surroundings) -> As
     """The application of an edge with everything behind it, connected as far as the others are there."""
     name = f"penstock-edge-{number}"
     database = Database(around.dsn, name)
+    desk = Database(around.dsn, f"{name}-office", writes=True)
     lane = LaneLink(settings, around.lane_socket)
     keys = Keys(around.dsn, f"{name}-keys", settings.key_refresh_s, time.monotonic)
     watch = Watch(lane, database, settings.lane, time.monotonic)
     lane.on_connected = watch.wake
-    door = _compose(settings, PublicIds(around.public_id_key), database, lane, keys, watch)
+    door = _compose(settings, PublicIds(around.public_id_key), database, desk, lane, keys, watch)
     await database.open()
+    await desk.open()
     await keys.refresh()
     jobs = (lane.keep_connected(), lane.keep_time(), keys.keep_fresh(), watch.keep_watching())
     tasks = [asyncio.create_task(job) for job in jobs]
@@ -81,14 +84,18 @@ async def open_door(settings: Settings, number: int, around: Surroundings) -> As
         lane.close()
         keys.close()
         await database.close()
+        await desk.close()
 
 
-def _compose(settings: Settings, ids: PublicIds, database: Database, lane: LaneLink, keys: Keys, watch: Watch) -> Door:
+def _compose(
+    settings: Settings, ids: PublicIds, database: Database, desk: Database, lane: LaneLink, keys: Keys, watch: Watch
+) -> Door:
     old_ids = TokenBucket(settings.old_ids_per_second, time.monotonic())
     services = Services(lane, ids, settings, watch.tiers, database.connection, _time_ms, time.monotonic, old_ids)
     reading = Reading(lane, settings.lane, ids, database.connection, watch.policy, settings.page_entries)
     metrics = _make_metrics(lane, keys, watch)
-    ordinary = make_app(reading, Inside(lane, database, watch, metrics))
+    office = Office(lane, ids, settings, desk.connection, _now)
+    ordinary = make_app(reading, Inside(lane, database, watch, metrics), office)
     return Door(settings, keys, hot_routes(services), ordinary, metrics, _now, time.monotonic)
 
 

@@ -20,9 +20,14 @@ def register(app: typer.Typer) -> None:
 @keys.command()
 def create(
     client: Annotated[str, typer.Option(help="The API client that the key speaks for; added when it is new.")],
-    owner: Annotated[str, typer.Option(help="The person who answers for the key.")],
+    owner: Annotated[
+        str, typer.Option(help="The person who answers for the key; one person's keys cannot approve for one another.")
+    ],
     scope: Annotated[
-        list[str], typer.Option(help="What it may do: customers:write, ledger:write, payments:write, read, operate.")
+        list[str],
+        typer.Option(
+            help="What it may do: customers:write, ledger:write, payments:write, read, operate, review, control, approve."
+        ),
     ],
     expires_days: Annotated[int, typer.Option(help="Days until it runs out, at most a year.")] = 90,
 ) -> None:

@@ -61,7 +61,7 @@ class Keys:
             record = check(self._records, given[7:].decode("latin-1").strip(), now)
         except KeyRefused:  # its message names ids, which are for nobody outside
             raise _unauthorized("This key is unknown, expired or revoked; ask the operator for a new one.") from None
-        return Principal(record.key_id, record.client, record.scopes)
+        return Principal(record.key_id, record.client, record.scopes, record.person)
 
     async def admit(self, scope: Scope, now: datetime) -> Principal:
         """The caller of a request; for a key that is not known yet, the keys are read once more, but rarely.

@@ -1,4 +1,4 @@
-"""The edge's connections to PostgreSQL: reading by primary key only, and a problem when it does not answer."""
+"""The edge's connections to PostgreSQL: reading by primary key, writing apart, and a problem when it does not answer."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ _WAIT_S: Final = 5.0
 #: so the planner is told; a plan without an index would read millions of rows.
 _OPTIONS: Final = (
     "-c search_path=penstock -c timezone=UTC -c statement_timeout=5000 -c lock_timeout=1000 "
-    "-c default_transaction_read_only=on -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
 )
+_READ_ONLY: Final = " -c default_transaction_read_only=on"
 
 
 class Database:
-    """A small pool of read-only connections."""
+    """A small pool of connections: read-only ones, or with ``writes`` those of the back office's routes."""
 
-    def __init__(self, dsn: str, name: str) -> None:
-        conninfo = make_conninfo(dsn, application_name=name, options=_OPTIONS, connect_timeout=5)
+    def __init__(self, dsn: str, name: str, *, writes: bool = False) -> None:
+        options = _OPTIONS if writes else _OPTIONS + _READ_ONLY
+        conninfo = make_conninfo(dsn, application_name=name, options=options, connect_timeout=5)
         self._pool: AsyncConnectionPool[AsyncConnection[Any]] = AsyncConnectionPool(
             conninfo,
             kwargs={"autocommit": True},

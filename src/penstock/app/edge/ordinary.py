@@ -19,6 +19,7 @@ from penstock.app.edge import metrics, openapi, reference
 from penstock.app.edge.database import Database
 from penstock.app.edge.lane_link import LaneLink
 from penstock.app.edge.watch import Watch
+from penstock.contracts.office import Office
 from penstock.contracts.principal import Principal, Scope
 from penstock.contracts.reading import Reading
 from penstock.contracts.reasons_doc import ReasonView, reason_views
@@ -98,7 +99,7 @@ _DESCRIBED: Final[list[Any]] = [
 ]  # fmt: skip
 
 
-def make_app(reading: Reading, inside: Inside) -> Litestar:
+def make_app(reading: Reading, inside: Inside, office: Office) -> Litestar:
     """The application; the caller's principal is expected in ``scope["state"]["principal"]``."""
     document = make_document()
     json_text, html = msgspec.json.encode(document), reference.page(document)
@@ -117,6 +118,7 @@ def make_app(reading: Reading, inside: Inside) -> Litestar:
         dependencies={
             "reading": Provide(lambda: reading, sync_to_thread=False),
             "inside": Provide(lambda: inside, sync_to_thread=False),
+            "office": Provide(lambda: office, sync_to_thread=False),
             "principal": Provide(_principal, sync_to_thread=False),
         },
         exception_handlers={Problem: _problem, HTTPException: _http_problem, Exception: _bug},
@@ -129,7 +131,7 @@ def make_document() -> openapi.Document:
     """The OpenAPI document; Litestar's part is made of an application that serves nobody."""
     config = OpenAPIConfig(title=openapi.TITLE, version=__version__, use_handler_docstrings=True)
     silent: dict[str, Provide] = {
-        name: Provide(_nobody(name), sync_to_thread=False) for name in ("reading", "inside", "principal")
+        name: Provide(_nobody(name), sync_to_thread=False) for name in ("reading", "inside", "office", "principal")
     }
     app = Litestar(_DESCRIBED, dependencies=silent, openapi_config=config, logging_config=None)
     return openapi.document(app.openapi_schema.to_schema(), __version__)

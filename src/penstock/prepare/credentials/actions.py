@@ -23,7 +23,7 @@ def create_key(
 ) -> tuple[str, KeyRecord]:
     """Make a key for a client, which is added when it is new; commits.
 
-    :param owner: the person who answers for the key.
+    :param owner: the person who answers for the key, added to the persons when it is a new one.
     :param random: ``rules.RANDOM_BYTES`` bytes from a cryptographic source.
     :return: the key's text, which is nowhere else and cannot be had again, and its record.
     :raises BadKeyRequest: for a bad name, scope or life time.
@@ -33,8 +33,9 @@ def create_key(
     text, key_id, secret = rules.make_text(random)
     with connection.transaction():
         number = store.find_or_add_client(connection, names[0])
+        person = store.find_or_add_person(connection, names[1])
         record = KeyRecord(
-            key_id, number, names[0], names[1], frozenset(granted), rules.hash_secret(secret), now, expires_at, None
+            key_id, number, names[0], names[1], frozenset(granted), rules.hash_secret(secret), now, expires_at, None, person
         )
         store.add_key(connection, record)
     return text, record

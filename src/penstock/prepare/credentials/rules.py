@@ -46,6 +46,8 @@ class KeyRecord:
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None
+    #: The owner's number among the persons: approvals are between persons, however many keys each has.
+    person: int
 
 
 def make_text(random: bytes) -> tuple[str, str, str]:
