@@ -60,3 +60,13 @@ def test_a_child_that_does_not_listen_is_killed() -> None:
     child.stop(0.2)
     assert child.pid is None
     assert time.monotonic() - started < 5
+
+
+def test_a_child_that_is_not_vital_is_never_given_up() -> None:
+    child = Child("office", [sys.executable, "-c", f"raise SystemExit({EXIT_OPERATOR})"], {}, vital=False)
+    child.start()
+    watch_for(child, 2)
+    assert child.pid is None
+    child._next_start = 0.0
+    assert child.watch()
+    child.stop(1)

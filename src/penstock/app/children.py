@@ -21,6 +21,8 @@ WELL_AFTER_S: Final = 10.0
 #: More ends of its own than this within a minute: give up. A process that was killed from outside may be started
 #: again as often as that happens.
 MOST_ENDS_A_MINUTE: Final = 8
+#: A process without which payments go on is never given up: it is started again after this pause.
+GIVEN_UP_PAUSE_S: Final = 60.0
 #: The exit status (EX_CONFIG of sysexits.h) with which a process says that it would only fail again.
 EXIT_OPERATOR: Final = 78
 
@@ -54,10 +56,14 @@ class Endings:
 
 
 class Child:
-    """One watched process; owns it from start to stop."""
+    """One watched process; owns it from start to stop.
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str]) -> None:
+    ``vital``: whether everything else is worthless without it; if not, it is tried again however often it ends.
+    """
+
+    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], *, vital: bool = True) -> None:
         self.name = name
+        self._vital = vital
         self._command = command
         self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
@@ -109,9 +115,18 @@ class Child:
 
     def _ended(self, status: int) -> None:
         self._process = None
-        if status == EXIT_OPERATOR:
-            raise GaveUp(f"{self.name} says that it cannot run as things are; its last lines above say why")
         now = time.monotonic()
-        pause_s = self._endings.note(now, now - self._started_at, killed=status == -signal.SIGKILL)
+        try:
+            pause_s = self._pause_after(status, now)
+        except GaveUp as hopeless:
+            if self._vital:
+                raise
+            log.error("ends again and again; payments go on without it", child=self.name, why=str(hopeless))  # noqa: TRY400
+            pause_s = GIVEN_UP_PAUSE_S
         self._next_start = now + pause_s
         log.warning("ended; starting it again", child=self.name, status=status, pause_s=pause_s)
+
+    def _pause_after(self, status: int, now: float) -> float:
+        if status == EXIT_OPERATOR:
+            raise GaveUp(f"{self.name} says that it cannot run as things are; its last lines above say why")
+        return self._endings.note(now, now - self._started_at, killed=status == -signal.SIGKILL)

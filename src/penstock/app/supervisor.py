@@ -1,4 +1,4 @@
-"""The supervisor: database, keeper, lane and edges, started in order, watched, stopped in reverse.
+"""The supervisor: database, keeper, lane, edges and office, started in order, watched, stopped in reverse.
 
 Used as a context: `with Supervisor(settings) as supervisor` starts everything, `wait_until_ready` waits for the
 edges, `watch(stop)` starts again what dies until `stop` is set, and leaving the context stops all.
@@ -64,7 +64,7 @@ class Supervisor:
 
     @property
     def processes(self) -> dict[str, int]:
-        """Names and process ids of what runs now: ``postgres``, ``keeper``, ``lane``, ``edge-0`` and so on."""
+        """Names and process ids of what runs now: ``postgres``, ``keeper``, ``lane``, ``edge-0`` and so on, ``office``."""
         found = {child.name: child.pid for child in self._children if child.pid is not None}
         return found if self._server is None else {"postgres": self._server.pid, **found}
 
@@ -117,7 +117,7 @@ class Supervisor:
             self._publish()
 
     def stop(self) -> None:
-        """Stop edges, lane, keeper and database, each within a bounded time; safe to call twice."""
+        """Stop office, edges, lane, keeper and database, each within a bounded time; safe to call twice."""
         for child in reversed(self._children):
             child.stop(_STOP_CHILD_S)
         self._children = []
@@ -167,6 +167,7 @@ class Supervisor:
         for edge in range(self.settings.edges):
             own = {**environment, "PENSTOCK_EDGE": str(edge)}
             children.append(Child(f"edge-{edge}", [*python, "penstock.app.edge_process"], own))
+        children.append(Child("office", [*python, "penstock.app.office_process"], environment, vital=False))
         return children
 
     def _start_server(self) -> None:

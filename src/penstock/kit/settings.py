@@ -39,6 +39,14 @@ class Settings:
     policy_file: str = _setting("", "TOML file", "policy to publish at start; empty = the shipped defaults")
     sandbox: int = _setting(0, "0 or 1", "1 = references `sandbox:…` force outcomes, see docs/sandbox.md; production refuses it", 0, 1)
     bank_url: str = _setting("", "URL", "the bank's service, see docs/rails.md; empty = no bank is connected")
+    bank_account: str = _setting("PENSTOCK", "text", "our accounts at the bank are called this, `-` and the currency")
+    bank_name: str = _setting("Penstock", "text", "whose the accounts at the bank are: the debtor of our credit transfers")
+    bank_agent: str = _setting("PENSBANK", "text", "the bank that holds them: the debtor's agent")
+    bank_timeout_s: float = _setting(10.0, "seconds", "longest wait for an answer of the bank; beyond: outcome unknown, it is asked again", 0.1, 300)
+    bank_look_s: float = _setting(2.0, "seconds", "pause between two looks at the bank's notifications, and first pause before an unknown outcome is asked for", 0.05, 3600)
+    bank_longest_pause_s: float = _setting(60.0, "seconds", "longest pause between two questions about one credit transfer", 0.1, 86_400)
+    bank_workers: int = _setting(8, "workflows", "workflows with the bank that run at once", 1, 64)
+    bank_statement_delay_s: float = _setting(1800.0, "seconds", "after midnight UTC the statement of the day before is fetched so late", 0, 86_400)
 
     customers_max: int = _setting(2_000_000, "customers", "beyond: customers_full", 16, 2**31 - 1)
     accounts_max: int = _setting(2_000_000, "accounts", "beyond: accounts_full", 64, 2**31 - 1)
@@ -73,6 +81,22 @@ class Settings:
     approvals_open_max: int = _setting(1_000, "requests", "wait for approval in a lane; beyond: 429", 1, 100_000)
     idempotency_days: int = _setting(30, "days", "an Idempotency-Key is known for so long", 1, 3_660)
     idempotency_per_second: float = _setting(200.0, "requests/s", "with an Idempotency-Key, of one API client at one edge; beyond: 429", 0.1, 1e6)
+    tail_rows: int = _setting(2_000, "rows", "most journal rows that a tail handles in one transaction", 1, 100_000)
+    event_scan_rows: int = _setting(100_000, "rows", "journal rows that one request for events looks at, at most", 1_000, 10_000_000)
+    event_wait_s: float = _setting(30.0, "seconds", "longest `wait_s` of a request for events", 0, 300)
+    event_look_s: float = _setting(0.2, "seconds", "pause between two looks for new events while requests wait", 0.01, 10)
+    event_polls: int = _setting(4, "requests", "for events, of one API client, that wait at one edge; beyond: 429", 1, 1_000)
+    webhooks_per_client: int = _setting(16, "webhooks", "of one API client; beyond: 409", 1, 1_000)
+    webhook_private_addresses: int = _setting(0, "0 or 1", "1 = webhooks may go to private addresses and over http; production refuses it", 0, 1)
+    webhook_timeout_s: float = _setting(15.0, "seconds", "a delivery is answered within so long, or has failed", 0.1, 120)
+    webhook_concurrency: int = _setting(32, "deliveries", "under way at once", 1, 1_000)
+    webhook_share: int = _setting(8, "deliveries", "under way at once to one endpoint", 1, 1_000)
+    webhook_first_retry_s: float = _setting(5.0, "seconds", "pause before the first retry; each further one is four times as long", 0.01, 3600)
+    webhook_longest_pause_s: float = _setting(43_200.0, "seconds", "longest pause between two tries of one delivery", 0.01, 604_800)
+    webhook_give_up_s: float = _setting(259_200.0, "seconds", "a delivery is tried for so long; an endpoint that fails for so long is disabled", 0.01, 2_592_000)
+    webhook_backlog: int = _setting(100_000, "deliveries", "waiting for one endpoint; beyond, it is disabled", 1, 10_000_000)
+    webhook_kept_days: float = _setting(30.0, "days", "a delivery can be seen and sent again for so long", 0.001, 3_660)
+    webhook_overlap_s: float = _setting(86_400.0, "seconds", "a rotated secret signs on for so long, if nothing else is said", 0, 604_800)
     key_refresh_s: float = _setting(1.0, "seconds", "a revoked key works at most so long", 0.1, 60)
 
 
@@ -141,5 +165,9 @@ def refuse_in_production(settings: Settings) -> None:
         raise BadSetting("production needs PENSTOCK_DATABASE_URL: the embedded PostgreSQL is for development")
     if not (settings.tls_certificate and settings.tls_key):
         raise BadSetting("production needs tls_certificate and tls_key: the development certificate is refused")
+    if settings.bank_url and not settings.bank_url.startswith("https://"):
+        raise BadSetting("production needs a bank_url that begins with https://: money is sent there")
+    if settings.webhook_private_addresses:
+        raise BadSetting("production refuses webhook_private_addresses=1: a webhook could reach what only this machine may reach")
     if settings.sandbox:
         raise BadSetting("production refuses sandbox=1: a reference could force the outcome of a payment")

@@ -24,6 +24,19 @@ CREATE TABLE tail_cursor (
 GRANT SELECT, INSERT, UPDATE ON tail_cursor TO penstock_office;
 GRANT SELECT ON tail_cursor TO penstock_edge;
 
+-- How the jobs of the office's process are doing, noted by it every few seconds.
+CREATE TABLE office_job (
+    lane     smallint NOT NULL,
+    job      text     NOT NULL,
+    steps    bigint   NOT NULL,            -- since the process began
+    failures bigint   NOT NULL,            -- since the job was last well
+    problem  text     NOT NULL,            -- kind of the newest failure, empty = well
+    seen_us  bigint   NOT NULL,
+    PRIMARY KEY (lane, job)
+);
+GRANT SELECT, INSERT, UPDATE ON office_job TO penstock_office;
+GRANT SELECT ON office_job TO penstock_edge;
+
 -- Approvals: what one person asked for and others must confirm. The command is kept by the names of its fields, so that
 -- it means the same after an upgrade. `sent_id` is the id under which the lane gets it: the maker's own, unless the
 -- number of approvers was raised meanwhile and the lane has recorded a refusal under that one.
