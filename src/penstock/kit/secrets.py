@@ -64,6 +64,13 @@ class SecretFolder:
         except UnicodeDecodeError as error:
             raise BadSecret(f"{self.folder / f'database-{role}'}: a password is ASCII text") from error
 
+    def bank_key(self) -> str:
+        """What proves to the bank that we are ourselves; the bank simulator of this installation demands the same."""
+        try:
+            return self._read("bank.key", None, lambda: secrets.token_urlsafe(32).encode()).decode("ascii").strip()
+        except UnicodeDecodeError as error:
+            raise BadSecret(f"{self.folder / 'bank.key'}: the bank's key is ASCII text") from error
+
     def make_all(self, roles: tuple[str, ...]) -> None:
         """Read every secret once, so that a missing one is made, or refused, before anything starts."""
         self.public_id_key()

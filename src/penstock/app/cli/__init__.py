@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from penstock.app.cli import bench, demo, importing, keys, serve, verify
+from penstock.app.cli import bank, bench, demo, importing, keys, serve, verify
 
 
 def make_app() -> typer.Typer:
@@ -18,7 +18,7 @@ def make_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,  # a pretty traceback shows local variables, keys among them
     )
-    for module in (serve, demo, importing, verify, keys, bench):
+    for module in (serve, demo, importing, verify, keys, bench, bank):
         module.register(app)
     return app
 

@@ -1,0 +1,1 @@
+"""BETTER: what makes the system better: simulators, later back-tests, learning and evaluation."""
