@@ -24,6 +24,7 @@ from penstock.contracts.principal import Principal, Scope
 from penstock.contracts.reading import Reading
 from penstock.contracts.reasons_doc import ReasonView, reason_views
 from penstock.kit.http.problem import MEDIA_TYPE, FieldError, Problem
+from penstock.office.approvals.routes import ROUTES as APPROVALS
 from penstock.prepare.customers.routes import read_customer
 from penstock.review.history.routes import read_account, read_entries, read_payment
 from penstock.review.status.views import StatusView, status_view
@@ -96,6 +97,7 @@ async def prometheus(principal: Caller, inside: Own) -> Response[bytes]:
 
 _DESCRIBED: Final[list[Any]] = [
     read_payment, read_account, read_entries, read_customer, reasons, status, live, ready, prometheus,
+    *APPROVALS,
 ]  # fmt: skip
 
 
@@ -124,6 +126,7 @@ def make_app(reading: Reading, inside: Inside, office: Office) -> Litestar:
         exception_handlers={Problem: _problem, HTTPException: _http_problem, Exception: _bug},
         openapi_config=None,
         logging_config=None,
+        request_max_body_size=office.settings.body_bytes,
     )
 
 
@@ -161,6 +164,8 @@ def _http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Resp
         problem = Problem(404, "no_route", "There is nothing at this path", "The routes are listed at /docs.")
     elif error.status_code == 405:
         problem = Problem(405, "wrong_method", "This path has no such method", "The routes are listed at /docs.")
+    elif error.status_code == 413:
+        problem = Problem(413, "body_too_large", "The body is too large", "Nothing was done; send less at once.")
     else:
         errors = [
             FieldError(

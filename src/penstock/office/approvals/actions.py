@@ -105,17 +105,14 @@ async def approve(connection: Connection, lane: Lane, number: int, person: int, 
         found = await _open(connection, number, now)
         rules.require_other(found, person)
         steps = (await store.steps(connection, [number]))[number]
-        again = found.status == Stand.APPROVED and person in rules.approvers(steps)
+        retried = found.status == Stand.APPROVED and person in rules.approvers(steps)
         if found.status == Stand.PENDING:
             rules.require_first(steps, person)
             await store.add_step(connection, number, "approved", person, now, note)
             if len(rules.approvers(steps)) + 1 >= found.needed:
                 await store.set_status(connection, number, Stand.APPROVED, None)
-                again = True
-    if not again:
-        if found.status != Stand.PENDING:
-            rules.require_pending(found)
-        return await _read(connection, number)
+    if not retried:
+        rules.require_pending(found)
     try:
         return await carry_out(connection, lane, number, now)
     except Problem as problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, NamedTuple
@@ -11,18 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
-from penstock.contracts.commands import REPLY, Status
+from penstock.contracts.commands import REPLY, Kind, Status
 from penstock.contracts.ids import PublicIds, uuid7_time_ms
 from penstock.contracts.lane_port import Lane, Reply
-from penstock.contracts.principal import Principal
+from penstock.contracts.office import Office
+from penstock.contracts.policy import Policy
+from penstock.contracts.principal import Principal, Scope
+from penstock.contracts.words import KINDS
 from penstock.kit.http.asgi import Answer
 from penstock.kit.http.buckets import TokenBucket
 from penstock.kit.http.problem import Problem, from_decoding, too_many, wrong_field
 from penstock.kit.settings import Settings
-from penstock.process.commands import access, bodies, store
+from penstock.office.approvals.actions import Wish, request
+from penstock.process.commands import access, approving, bodies, control_bodies, store
+from penstock.process.commands.approving import Approvers
 from penstock.process.commands.bodies import Body
 from penstock.process.commands.outcome import ROW_FIELDS, from_row, http_status, outcome, outcomes, refusal_problem
-from penstock.process.commands.translate import FIXES, Terms, kind_of, translate, translate_many
+from penstock.process.commands.records import Terms
+from penstock.process.commands.translate import FIXES, kind_of, translate, translate_many
 
 #: Ids older than this may lie in closed partitions, where looking them up costs the lane time.
 _OLD_ID_MS: Final = 10 * 60 * 1000
@@ -44,29 +51,36 @@ class Services(NamedTuple):
     monotonic_s: Callable[[], float]
     #: How many old ids may still be sent this second.
     old_ids: TokenBucket
+    #: The policy in force.
+    policy: Callable[[], Policy]
+    #: The back office, where requests for approval wait.
+    office: Office
 
 
 class CommandRoute:
     """One command of its own: decode, translate, ask the lane, answer."""
 
     def __init__(self, services: Services, item: type[Body], body: type[Body] | None = None) -> None:
-        """``item`` is the body inside a batch; ``body`` the one on this route, if its payment is in the path."""
+        """``item`` is the body with everything that it names; ``body`` the one on a route whose path names something."""
         self._services = services
         self._item = item
-        self._of_payment = body is not None
+        #: The field of the item that the path gives, empty = none.
+        self._in_path = "".join(set(item.__struct_fields__) - set((body or item).__struct_fields__))
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body or item)
 
-    async def __call__(self, principal: Principal, payment: str, body: bytes) -> Answer:
+    async def __call__(self, principal: Principal, named: str, body: bytes) -> Answer:
         """Carry the command out.
 
-        :param payment: the payment that the path names, or empty.
+        :param named: the payment, account or customer that the path names, or empty.
         :raises Problem: when nothing was decided, or the outcome is unknown.
         """
-        services = self._services
-        item = self._decode(body, payment)
+        item = self._decode(body, named)
         access.check(principal, [kind_of(item)])
-        terms = _terms(services, principal)
-        record, payload = translate(item, services.ids, terms)
+        record, payload = translate(item, self._services.ids, _terms(self._services, principal))
+        return await self._send(item, record, payload)
+
+    async def _send(self, item: Body, record: bytes, payload: bytes) -> Answer:
+        services = self._services
         _spare_old_ids(services, [int.from_bytes(record[8:16], "little", signed=True)])
         reply, _ = await services.lane.ask(record, payload)
         if reply.status == Status.REFUSED:
@@ -75,17 +89,49 @@ class CommandRoute:
             reply = await _replayed(services, reply)
         return Answer(http_status(reply), msgspec.json.encode(outcome(reply, item.id, services.ids)))
 
-    def _decode(self, body: bytes, payment: str) -> Body:
+    def _decode(self, body: bytes, named: str) -> Body:
         try:
             decoded = self._decoder.decode(body)
         except msgspec.DecodeError as error:
             raise from_decoding(error, fixes=FIXES) from error
         except RecursionError as error:
             raise wrong_field("body", "nested too deeply", "send a value as /docs describes it") from error
-        if not self._of_payment:
+        if not self._in_path:
             return decoded  # type: ignore[no-any-return]
         fields = {name: getattr(decoded, name) for name in decoded.__struct_fields__}
-        return self._item(**fields, payment=payment)  # type: ignore[call-arg]  # the three items that name one
+        return self._item(**fields, **{self._in_path: named})
+
+
+class DangerousRoute(CommandRoute):
+    """A command that other people may have to approve first; then the request for it is the answer, with 202."""
+
+    def __init__(
+        self, services: Services, approvers: Approvers, item: type[Body], body: type[Body] | None = None
+    ) -> None:
+        super().__init__(services, item, body)
+        self._approvers = approvers
+
+    async def __call__(self, principal: Principal, named: str, body: bytes) -> Answer:
+        """Carry the command out, or ask others to approve it.
+
+        :raises Problem: when nothing was decided or asked for, or the outcome is unknown.
+        """
+        item = self._decode(body, named)
+        kind = kind_of(item)
+        principal.require(Scope.REVIEW if kind == Kind.DECIDE_REVIEW else Scope.CONTROL)
+        record, payload = translate(item, self._services.ids, _terms(self._services, principal))
+        operation, needed = await self._approvers.needed(item)
+        if needed == 0:
+            return await self._send(item, record, payload)
+        about = approving.object_of(item)
+        wish = Wish(
+            operation, about.kind, about.id, uuid.UUID(item.id), principal.client, principal.person,
+            record, payload, approving.summary(item, KINDS[kind]), needed,
+        )  # fmt: skip
+        office = self._services.office
+        async with office.connection() as connection:
+            asked = await request(connection, wish, office.now(), office.settings, office.ids)
+        return Answer(202 if asked.ended is None else 200, msgspec.json.encode(asked))
 
 
 class BatchRoute:
@@ -94,7 +140,7 @@ class BatchRoute:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def __call__(self, principal: Principal, payment: str, body: bytes) -> Answer:  # noqa: ARG002 - items name theirs
+    async def __call__(self, principal: Principal, named: str, body: bytes) -> Answer:  # noqa: ARG002 - items name theirs
         """Carry the commands out; a malformed one means that none is.
 
         :raises Problem: when nothing was done, or the outcome of some is unknown.
@@ -125,23 +171,58 @@ class BatchRoute:
         return items
 
 
-def hot_routes(services: Services) -> dict[str, CommandRoute | BatchRoute]:
-    """The routes by path; ``{payment}`` stands for a payment's id."""
+HotRoute = CommandRoute | BatchRoute
+
+
+def hot_routes(services: Services) -> dict[str, HotRoute]:
+    """The routes by path; ``{payment}``, ``{account}``, ``{customer}`` stand for an id."""
+    of_payments: dict[str, tuple[type[Body], type[Body]]] = {
+        "clear": (bodies.ClearItem, bodies.Clear),
+        "release": (bodies.ReleaseItem, bodies.Release),
+        "cancel": (bodies.CancelItem, bodies.Cancel),
+        "refund": (bodies.RefundItem, bodies.Refund),
+        "return": (bodies.ReturnItem, bodies.Return),
+        "chargeback": (bodies.ChargebackItem, bodies.Chargeback),
+    }
     return {
         "/v1/customers": CommandRoute(services, bodies.OpenCustomerItem),
         "/v1/accounts": CommandRoute(services, bodies.OpenAccountItem),
         "/v1/deposits": CommandRoute(services, bodies.DepositItem),
         "/v1/withdrawals": CommandRoute(services, bodies.WithdrawItem),
         "/v1/payments": CommandRoute(services, bodies.PayItem),
-        "/v1/payments/{payment}/clear": CommandRoute(services, bodies.ClearItem, bodies.Clear),
-        "/v1/payments/{payment}/release": CommandRoute(services, bodies.ReleaseItem, bodies.Release),
-        "/v1/payments/{payment}/cancel": CommandRoute(services, bodies.CancelItem, bodies.Cancel),
+        **{f"/v1/payments/{{payment}}/{end}": CommandRoute(services, *pair) for end, pair in of_payments.items()},
+        "/v1/accounts/{account}/freeze": CommandRoute(services, control_bodies.FreezeItem, control_bodies.Freeze),
+        "/v1/accounts/{account}/close": CommandRoute(services, control_bodies.CloseItem, control_bodies.Close),
         "/v1/batch": BatchRoute(services),
+        **_dangerous(services),
+    }
+
+
+def _dangerous(services: Services) -> dict[str, HotRoute]:
+    approvers = Approvers(
+        services.lane, services.settings.lane, services.ids, services.policy, services.journal, services.monotonic_s
+    )
+
+    def route(item: type[Body], body: type[Body] | None = None) -> DangerousRoute:
+        return DangerousRoute(services, approvers, item, body)
+
+    return {
+        "/v1/payments/{payment}/review-decision": route(control_bodies.DecideItem, control_bodies.Decide),
+        "/v1/payments/{payment}/recover": route(control_bodies.RecoverItem, control_bodies.Recover),
+        "/v1/accounts/{account}/unfreeze": route(control_bodies.UnfreezeItem, control_bodies.Unfreeze),
+        "/v1/customers/{customer}/tier": route(control_bodies.SetTierItem, control_bodies.SetTier),
+        "/v1/customers/{customer}/limits": route(control_bodies.SetLimitItem, control_bodies.SetLimit),
+        "/v1/suspense/move": route(control_bodies.MoveSuspense),
+        "/v1/approval-rules": route(control_bodies.SetApprovals),
     }
 
 
 def _terms(services: Services, principal: Principal) -> Terms:
-    return Terms(principal.client, services.tiers(), services.settings.payload_bytes)
+    settings = services.settings
+    return Terms(
+        principal.client, services.tiers(), settings.payload_bytes, principal.person, access.operates(principal),
+        bool(settings.sandbox),
+    )  # fmt: skip
 
 
 def _spare_old_ids(services: Services, halves: Sequence[int] | NDArray[np.int64]) -> None:
