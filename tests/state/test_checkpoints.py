@@ -146,7 +146,7 @@ def test_a_grown_layout_is_read_by_field_name(database: Database, home: Path) ->
     assert image(again.state) == before
     checkpoint = recover(
         home, settings.lane,
-        Capacity(settings.customers_max, settings.accounts_max, settings.holds_max, settings.partition_rows),
+        Capacity(settings.customers_max, settings.accounts_max, settings.holds_max, settings.partition_rows, settings.own_limits_max),
         HASH_KEY, json.loads((newest / "manifest.json").read_text())["seq"],
         lambda _: bytes.fromhex(json.loads((newest / "manifest.json").read_text())["digest"]), lambda *_: iter(()), 0,
     )  # fmt: skip

@@ -63,7 +63,7 @@ def _recover(settings: Settings, writer: JournalWriter, partitions: list[reader.
     def rows_between(after: int, until: int) -> Iterator[NDArray[Any]]:
         return reader.read_rows(writer.connection, settings.lane, after, until, _REPLAY_ROWS)
 
-    capacity = Capacity(settings.customers_max, settings.accounts_max, settings.holds_max, settings.partition_rows)
+    capacity = Capacity(settings.customers_max, settings.accounts_max, settings.holds_max, settings.partition_rows, settings.own_limits_max)
     first_hot = sum(partition.indexed for partition in partitions)
     started = time.perf_counter()
     recovered = recover(

@@ -131,6 +131,11 @@ class PolicyArrays:
     reviews: NDArray[np.int64]
     tiers: int
     hold_lifetime_us: int
+    reviews_per_hour: int
+    overflow_rejects: bool
+    review_approval_above: int
+    ordinary_us: int
+    next_day_us: int
 
 
 def load_policy(text: str) -> Policy:
@@ -227,7 +232,17 @@ def policy_arrays(policy: Policy) -> PolicyArrays:
         kind = CHARGEBACK_FEE if fee.type == "chargeback" else PaymentType[fee.type.upper()]
         fees[kind, BY_CODE[fee.currency].slot] = (fee.fixed, fee.basis_points, fee.most)
     return PolicyArrays(
-        limits, offered, fees, _review_array(policy), len(policy.tiers), policy.hold_lifetime_s * 1_000_000
+        limits=limits,
+        offered=offered,
+        fees=fees,
+        reviews=_review_array(policy),
+        tiers=len(policy.tiers),
+        hold_lifetime_us=policy.hold_lifetime_s * 1_000_000,
+        reviews_per_hour=policy.reviews_per_hour,
+        overflow_rejects=policy.review_overflow == "reject",
+        review_approval_above=policy.review_approval_above,
+        ordinary_us=policy.ordinary_s * 1_000_000,
+        next_day_us=policy.next_day_s * 1_000_000,
     )
 
 

@@ -26,10 +26,12 @@ _IDS: Final = """
     WHERE journal.lane = %(lane)s AND journal.seq >= %(first)s AND journal.seq < %(end)s
 """
 _PAYMENTS: Final = """
-    SELECT first.seq, first.client, first.kind, first.state, coalesce(latest.state, first.state)
+    SELECT first.seq, first.client, first.kind, first.payer_account, first.payee_account, first.payment_type,
+        first.currency, coalesce(latest.state, first.state), coalesce(latest.left_minor, first.left_minor),
+        coalesce(latest.seq, first.seq)
     FROM journal AS first
     LEFT JOIN LATERAL (
-        SELECT state FROM journal AS later
+        SELECT seq, state, left_minor FROM journal AS later
         WHERE later.lane = first.lane AND later.ref_seq = first.seq AND later.ref_seq > 0 AND later.ref_prev_seq > 0
           AND later.seq < %(hot)s
         ORDER BY later.seq DESC LIMIT 1
@@ -57,7 +59,13 @@ class Payment(NamedTuple):
 
     client: int
     kind: int
+    payer: int
+    payee: int
+    type: int
+    currency: int
     state: int
+    left: int  # what can still be given back, minor units
+    last_seq: int  # its newest row
 
 
 def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: int) -> Iterator[NDArray[Any]]:
@@ -102,9 +110,9 @@ def find_ids(
 
 
 def find_payments(connection: Connection, lane: int, seqs: Sequence[int], hot_first_seq: int) -> dict[int, Payment]:
-    """The payments that begin at the given rows, with the state that rows before ``hot_first_seq`` left them in."""
+    """The payments that begin at the given rows, as rows before ``hot_first_seq`` left them."""
     found = connection.execute(_PAYMENTS, {"lane": lane, "seqs": list(seqs), "hot": hot_first_seq})
-    return {row[0]: Payment(row[1], row[2], row[4]) for row in found}
+    return {row[0]: Payment._make(row[1:]) for row in found}
 
 
 def read_partitions(connection: Connection, lane: int) -> list[Partition]:

@@ -13,9 +13,10 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import Kind
+from penstock.contracts.commands import NEVER_US, Kind, Operation, Option
 from penstock.contracts.ids import join_uuid, uuid7_time_ms
-from penstock.contracts.money import MAX_AMOUNT_MINOR
+from penstock.contracts.money import CURRENCIES, MAX_AMOUNT_MINOR
+from penstock.contracts.states import FOLLOW_UPS
 from penstock.journal import reader
 from penstock.journal.reader import Partition
 from penstock.kit.kernels import kernel
@@ -26,9 +27,19 @@ from penstock.state.holds import find_hold
 from penstock.state.recent import find_id
 from penstock.state.tables import State
 
-_FOLLOW_UPS = (int(Kind.CLEAR), int(Kind.RELEASE), int(Kind.CANCEL))
-_PAY = int(Kind.PAY)
-_OPENINGS = (int(Kind.OPEN_CUSTOMER), int(Kind.OPEN_ACCOUNT))
+_FOLLOW_UPS = tuple(int(kind) for kind in FOLLOW_UPS)
+_PAYMENTS = (int(Kind.PAY), int(Kind.DEPOSIT), int(Kind.WITHDRAW))
+_REFUND, _DEPOSIT = int(Kind.REFUND), int(Kind.DEPOSIT)
+_MOVING = tuple(int(kind) for kind in (Kind.DEPOSIT, Kind.WITHDRAW, Kind.PAY))
+_NUMERICS = tuple(currency.numeric for currency in CURRENCIES)
+#: The options of each kind that has several variants.
+_OPTIONS = {
+    Kind.DECIDE_REVIEW: range(Option.APPROVE, Option.REJECT + 1),
+    Kind.SET_ACCOUNT: range(Option.FREEZE_DEBIT, Option.CLOSE + 1),
+    Kind.SET_CUSTOMER: range(Option.TIER, Option.LIMIT_YEAR_COUNT + 1),
+    Kind.RECOVER: range(Option.REVERSE, Option.MOVE_SUSPENSE + 1),
+    Kind.SET_APPROVALS: range(Option.APPROVALS, Option.APPROVALS + len(Operation)),
+}
 
 
 def admit(
@@ -55,11 +66,16 @@ def admit(
 def check_bounds(commands: NDArray[Any]) -> None:
     """The edge has checked amounts already; an edge that did not is a programmer's error, and stops the lane."""
     amounts = commands["amount_minor"]
-    least = np.where(np.isin(commands["kind"], (*_FOLLOW_UPS, *_OPENINGS)), 0, 1)
+    least = np.where(np.isin(commands["kind"], _MOVING), 1, 0)
     assert np.all((amounts >= least) & (amounts <= MAX_AMOUNT_MINOR)), "an edge sent an amount out of bounds"
     lifetimes = commands["lifetime_us"]
     assert np.all((lifetimes >= 0) & (lifetimes <= 366 * 86_400_000_000)), "an edge sent a lifetime out of bounds"
     assert np.all((commands["client"] > 0) & (commands["client"] < 1 << 22)), "an edge sent a client out of bounds"
+    spans = np.concatenate([commands["from_us"], commands["until_us"]])
+    assert np.all((spans >= 0) & (spans <= NEVER_US)), "an edge sent a time out of bounds"
+    for kind, options in _OPTIONS.items():
+        own = commands["option"][commands["kind"] == kind]
+        assert np.all((own >= options.start) & (own < options.stop)), "an edge sent an option out of bounds"
 
 
 @kernel
@@ -73,10 +89,13 @@ def fingerprint_commands(commands: Any, side_words: Any, out: Any) -> None:
         number = mix(number, command["amount_minor"])
         number = mix(number, command["ref_seq"])
         number = mix(number, command["lifetime_us"])
+        number = mix(number, command["from_us"])
+        number = mix(number, command["until_us"])
         number = mix(number, command["customer"])
         number = mix(number, command["currency"])
         number = mix(number, command["tier"])
         number = mix(number, command["flags"])
+        number = mix(number, command["option"])
         out[i] = mix(number, side_words[i])
 
 
@@ -142,20 +161,32 @@ def closed_between(partitions: list[Partition], first_us: int, last_us: int) -> 
 
 
 @kernel
-def hold_clients(state: Any, commands: Any, out: Any) -> None:
-    """The client of the open hold that each command names, 0 = none, -1 = the command names no payment."""
+def find_held(state: Any, commands: Any, known: Any) -> None:
+    """What the open hold that each command names says of its payment; ``ref_client`` 0 = it names one without a hold."""
     for i in range(commands.shape[0]):
-        kind = commands[i]["kind"]
-        out[i] = -1
-        if kind in _FOLLOW_UPS:
+        known.ref_client[i] = -1
+        if commands[i]["kind"] in _FOLLOW_UPS:
             slot = find_hold(state, commands[i]["ref_seq"])
-            out[i] = state.holds[slot, at.HOLD_CLIENT] if slot > 0 else 0
+            known.ref_client[i] = 0
+            if slot > 0:
+                _describe_held(state.holds[slot], known, i)
+
+
+@kernel
+def _describe_held(hold: Any, known: Any, i: int) -> None:
+    refund = hold[at.HOLD_KIND] == _REFUND  # of a deposit, and so the other way round
+    known.ref_client[i] = hold[at.HOLD_CLIENT]
+    known.ref_kind[i] = _DEPOSIT if refund else hold[at.HOLD_KIND]
+    known.ref_payer[i] = hold[at.HOLD_PAYEE] if refund else hold[at.HOLD_PAYER]
+    known.ref_payee[i] = hold[at.HOLD_PAYER] if refund else hold[at.HOLD_PAYEE]
+    known.ref_type[i] = hold[at.HOLD_TYPE]
+    known.ref_currency[i] = _NUMERICS[hold[at.HOLD_CURRENCY]]
 
 
 def _look_up_payments(
     state: State, terms: Terms, commands: NDArray[Any], known: Known, connection: psycopg.Connection[Any]
 ) -> None:
-    hold_clients(state, commands, known.ref_client)
+    find_held(state, commands, known)
     places = np.flatnonzero(known.ref_client == 0)
     if not len(places):
         return
@@ -163,6 +194,6 @@ def _look_up_payments(
     payments = reader.find_payments(connection, terms.lane, commands["ref_seq"][places].tolist(), hot_first_seq)
     for i in places:
         payment = payments.get(int(commands["ref_seq"][i]))
-        if payment is not None and payment.kind == _PAY:
-            known.ref_client[i] = payment.client
-            known.ref_state[i] = payment.state
+        if payment is not None and payment.kind in _PAYMENTS:
+            for name, value in payment._asdict().items():
+                getattr(known, f"ref_{name}")[i] = value

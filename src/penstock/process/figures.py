@@ -60,6 +60,6 @@ class Figures:
         ]  # fmt: skip
         seen = np.flatnonzero(self.reasons)
         pairs = [number for code in seen for number in (int(code), int(self.reasons[code]))]
-        totals = state.totals[:, : at.TOTAL_FEES + 1].ravel()
+        totals = state.totals[:, : at.TOTAL_GIVEN_BACK + 1].ravel()
         tail = [len(seen), *pairs, int(scalars[at.POLICY_SEQ])]
         return np.concatenate([head, self.commit_histogram, totals, tail]).astype(np.int64)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import Query, Status
+from penstock.contracts.commands import Operation, PaymentType, Query, Status
+from penstock.contracts.policy import LIMIT_FIELDS
 from penstock.contracts.reasons import Reason
+from penstock.process.post.approvals import approvers_needed
 from penstock.process.post.terms import Int64
 from penstock.state import layout as at
 from penstock.state.fold import roll_purse
 from penstock.state.holds import find_hold
+from penstock.state.overrides import find_override
 from penstock.state.recent import find_ref
 from penstock.state.tables import State
 
@@ -32,7 +36,10 @@ def answer(state: State, query: NDArray[Any], day: int, status: Int64) -> tuple[
         return Status.ANSWERED, Reason.OK, _payment(state, number).tobytes()
     if query["kind"] == Query.ACCOUNT:
         found = _account(state, number, client, everything)
-        return _found(found, Reason.PAYER_UNKNOWN)
+        return _found(found, Reason.ACCOUNT_UNKNOWN)
+    if query["kind"] == Query.APPROVALS:
+        needed = [approvers_needed(state, int(operation)) for operation in Operation]
+        return Status.ANSWERED, Reason.OK, np.array(needed, np.int64).tobytes()
     return _found(_customer(state, number, client, everything, day), Reason.CUSTOMER_UNKNOWN)
 
 
@@ -43,16 +50,19 @@ def _found(numbers: Int64 | None, reason: Reason) -> tuple[Status, Reason, bytes
 
 
 def _account(state: State, account: int, client: int, everything: bool) -> Int64 | None:
-    """[available, held, last_seq, customer, purse, currency_slot, kind, opened_seq, open_holds]."""
+    """The columns of ``layout``'s accounts, in the order of ``lane_port.AccountAnswer``."""
     if not 0 < account <= state.scalars[0, at.ACCOUNTS]:
         return None
     record = state.accounts[account]
     owner = state.customers[record[at.ACCOUNT_CUSTOMER], at.CUSTOMER_CLIENT]
-    return record[: at.OPEN_HOLDS + 1].copy() if everything or owner == client else None
+    return record[: at.FROZEN_UNTIL_US + 1].copy() if everything or owner == client else None
 
 
 def _customer(state: State, customer: int, client: int, everything: bool, day: int) -> Int64 | None:
-    """[tier, client, opened_seq, accounts, purses, then per purse: currency_slot, day, counters per payment type]."""
+    """[tier, client, opened_seq, accounts, purses, then per purse: currency_slot, day, counters per payment type;
+
+    then per own limit that lasts: currency_slot, payment type, field, value, until].
+    """
     if not 0 < customer <= state.scalars[0, at.CUSTOMERS]:
         return None
     record = state.customers[customer]
@@ -66,20 +76,33 @@ def _customer(state: State, customer: int, client: int, everything: bool, day: i
         roll_purse(counters, day)
         cells = counters[at.FIRST_CELL : at.FIRST_CELL + at.TYPES * at.CELL_WIDTH]
         parts.append(np.concatenate([[counters[at.PURSE_CURRENCY], day], cells]))
+    parts += [_own_limits(state, purse) for purse in purses]
     return np.concatenate(parts).astype(np.int64)
 
 
+def _own_limits(state: State, purse: int) -> Int64:
+    """[currency_slot, payment type, field, value, until] of each limit of the purse that has not ended."""
+    found = []
+    slot, now_us = state.purses[purse, at.PURSE_CURRENCY], state.scalars[0, at.LAST_TIME_US]
+    pairs = itertools.product(PaymentType, range(len(LIMIT_FIELDS))) if state.purses[purse, at.OVERRIDDEN] else ()
+    for kind, field in pairs:
+        own = state.overrides[find_override(state, purse, int(kind), field)]
+        if own[at.OVERRIDE_KEY] and own[at.OVERRIDE_UNTIL_US] > now_us:
+            found += [slot, kind, field, own[at.OVERRIDE_VALUE], own[at.OVERRIDE_UNTIL_US]]
+    return np.array(found, np.int64)
+
+
 def _payment(state: State, origin_seq: int) -> Int64:
-    """[open, last_seq, state, cleared, released, fee_taken, remaining, expires_us]; zeros = not in memory."""
+    """[open, last_seq, state, cleared, released, fee_taken, remaining, expires_us, left]; zeros = not in memory."""
     slot = int(find_hold(state, origin_seq))
     if slot == 0:
-        last_seq, payment_state = find_ref(state, origin_seq)
-        return np.array([0, last_seq, payment_state, 0, 0, 0, 0, 0], np.int64)
+        last_seq, payment_state, left = find_ref(state, origin_seq)
+        return np.array([0, last_seq, payment_state, 0, 0, 0, 0, 0, left], np.int64)
     hold = state.holds[slot]
     rest = hold[at.HOLD_AMOUNT] - hold[at.HOLD_CLEARED] - hold[at.HOLD_RELEASED]
     return np.array(
-        [1, hold[at.HOLD_LAST_SEQ], 3, hold[at.HOLD_CLEARED], hold[at.HOLD_RELEASED], hold[at.HOLD_FEE_TAKEN], rest,
-         hold[at.EXPIRES_US]], np.int64,
+        [1, hold[at.HOLD_LAST_SEQ], hold[at.HOLD_STATE], hold[at.HOLD_CLEARED], hold[at.HOLD_RELEASED],
+         hold[at.HOLD_FEE_TAKEN], rest, hold[at.EXPIRES_US], hold[at.HOLD_LEFT]], np.int64,
     )  # fmt: skip
 
 
@@ -87,3 +110,5 @@ def warm(state: State) -> None:
     """Load the kernels that answers use."""
     _payment(state, 1)
     roll_purse(state.purses[0], 1)
+    find_override(state, 1, 0, 0)
+    approvers_needed(state, 0)

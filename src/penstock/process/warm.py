@@ -20,14 +20,14 @@ from penstock.state.tables import Capacity, reserve
 
 def warm_kernels() -> None:
     """Call each kernel once with the types that the lane uses."""
-    state = reserve(Capacity(16, 64, 16, 1000), 1)
+    state = reserve(Capacity(16, 64, 16, 1000, 16), 1)
     terms = make_terms(policy_arrays(default_policy()), 1, Settings())
     commands = np.zeros(1, COMMAND)
     commands["kind"], commands["client"] = Kind.OPEN_CUSTOMER, 1
     known = Known(*(np.zeros(1, np.int64) for _ in Known._fields))
     admit.fingerprint_commands(commands, np.zeros(1, np.int64), known.fingerprint)
     admit.unknown_ids(state, commands, 1, np.zeros(1, np.bool_))
-    admit.hold_clients(state, commands, known.ref_client)
+    admit.find_held(state, commands, known)
     fold_rows(state, system_account_rows(0, 1, 1, 0, 1))
     rows = np.zeros(2, ROW)
     post_batch(state, terms, commands, np.ones(1, np.int64), known, 0, rows, make_verdicts(1))

@@ -159,6 +159,7 @@ class Checkpointer:
         """Catch the small tables together and hand the manifest over."""
         seq = int(state.scalars[0, at.LAST_SEQ])
         small = {
+            "overrides": state.overrides[: len(state.overrides) if state.scalars[0, at.OVERRIDES] else 0],
             "holds": state.holds[: int(state.scalars[0, at.HOLDS_HIGH]) + 1],
             "holds_free": state.holds_free[: int(state.scalars[0, at.HOLDS_FREE])],
             "generations": state.generations, "totals": state.totals, "scalars": state.scalars,

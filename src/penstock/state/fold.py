@@ -12,20 +12,34 @@ from typing import Any
 
 import numpy as np
 
-from penstock.contracts.commands import Kind, PaymentType
+from penstock.contracts.commands import Kind, Option, PaymentType
 from penstock.contracts.money import BY_NUMERIC
+from penstock.contracts.states import OPEN
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
+from penstock.state.controls import fold_account_change, fold_customer_change, fold_own_limit
 from penstock.state.holds import find_hold, free_slot, index_hold, take_slot, unindex_hold
 from penstock.state.recent import generation_of, remember_id, remember_ref
 
 _OPEN_CUSTOMER, _OPEN_ACCOUNT, _DEPOSIT, _WITHDRAW = (
     int(k) for k in (Kind.OPEN_CUSTOMER, Kind.OPEN_ACCOUNT, Kind.DEPOSIT, Kind.WITHDRAW)
 )
-_PAY, _PUBLISH = int(Kind.PAY), int(Kind.PUBLISH)
+_PAY, _PUBLISH, _REFUND, _RETURN = int(Kind.PAY), int(Kind.PUBLISH), int(Kind.REFUND), int(Kind.RETURN)
+_CHARGEBACK, _RECOVER, _CLEAR, _DECIDE = (
+    int(k) for k in (Kind.CHARGEBACK, Kind.RECOVER, Kind.CLEAR, Kind.DECIDE_REVIEW)
+)
+_EXPIRE = int(Kind.EXPIRE)
+_SET_ACCOUNT, _SET_CUSTOMER, _SET_APPROVALS = (
+    int(k) for k in (Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS)
+)
+_FINISH_PAID, _FINISH_UNPAID = int(Option.FINISH_PAID), int(Option.FINISH_UNPAID)
+_REVERSE, _APPROVALS = int(Option.REVERSE), int(Option.APPROVALS)
 _ANY = int(PaymentType.ANY)
-_HELD, _DECLINED = int(PaymentState.HELD), int(PaymentState.DECLINED)
+_DECLINED, _REVIEW = int(PaymentState.DECLINED), int(PaymentState.REVIEW)
+#: Bit n is set when the state n keeps a hold open.
+_OPEN_STATES = sum(1 << int(state) for state in OPEN)
+HOUR_US = 3_600_000_000
 
 _SLOT_BY_NUMERIC = np.full(1000, -1, dtype=np.int64)
 for _currency in BY_NUMERIC.values():
@@ -48,6 +62,36 @@ def fee_account(slot: int) -> int:
 def settlement_account(slot: int) -> int:
     """The settlement account of a currency slot."""
     return 3 * slot + 1
+
+
+@kernel
+def suspense_account(slot: int) -> int:
+    """The suspense account of a currency slot."""
+    return 3 * slot + 3
+
+
+@kernel
+def is_open(payment_state: int) -> bool:
+    """Whether a payment in this state keeps funds held."""
+    return (_OPEN_STATES >> payment_state) & 1 == 1
+
+
+@kernel
+def opens_hold(row: Any) -> bool:
+    """Whether a row begins to hold funds: a new payment, or a refund that leaves through the bank."""
+    kind = row["kind"]
+    return (kind == _PAY or kind == _WITHDRAW or kind == _REFUND) and is_open(row["state"])  # noqa: PLR1714 - a kernel
+
+
+@kernel
+def acts_on_hold(row: Any) -> bool:
+    """Whether a row took effect on held funds."""
+    kind = row["kind"]
+    if row["ref_prev_seq"] == 0:
+        return False
+    if kind == _RECOVER:
+        return row["option"] == _FINISH_PAID or row["option"] == _FINISH_UNPAID  # noqa: PLR1714
+    return (_CLEAR <= kind <= _EXPIRE) or kind == _DECIDE
 
 
 @kernel
@@ -74,11 +118,16 @@ def fold_row(state: Any, row: Any) -> None:
         _fold_customer(state, row)
     elif kind == _OPEN_ACCOUNT:
         _fold_account(state, row)
+    elif kind == _SET_ACCOUNT:
+        fold_account_change(state, row)
+    elif kind == _SET_CUSTOMER:
+        fold_customer_change(state, row)
     _fold_money(state, row)
     if row["limit_minor"] != 0 or row["limit_count"] != 0:
         fold_limits(state, row)
     if row["seq"] > state.scalars[0, at.LAST_SEQ]:
         _fold_hold(state, row)
+        fold_own_limit(state, row)
         _fold_totals(state, row)
         _fold_scalars(state, row)
     _fold_ids(state, row)
@@ -138,9 +187,9 @@ def _fold_money(state: Any, row: Any) -> None:
         payer[at.AVAILABLE] -= held + moved + fee
         payer[at.HELD] += held
         payer[at.ACCOUNT_LAST_SEQ] = seq
-        if row["kind"] == _PAY and row["state"] == _HELD:
+        if opens_hold(row):
             payer[at.OPEN_HOLDS] += 1
-        elif row["ref_prev_seq"] > 0 and row["state"] != _HELD:
+        elif acts_on_hold(row) and not is_open(row["state"]):
             payer[at.OPEN_HOLDS] -= 1
     if moved > 0:
         payee = state.accounts[row["payee_account"]]
@@ -203,11 +252,11 @@ def _count(purse: Any, cell: int, row: Any) -> None:
 
 @kernel
 def _fold_hold(state: Any, row: Any) -> None:
-    if row["kind"] == _PAY and row["state"] == _HELD:
+    if opens_hold(row):
         _open_hold(state, row)
-    elif row["ref_prev_seq"] > 0:
+    elif acts_on_hold(row):
         slot = find_hold(state, row["ref_seq"])
-        if row["state"] != _HELD:
+        if not is_open(row["state"]):
             unindex_hold(state, slot)
             free_slot(state, slot)
             return
@@ -216,13 +265,20 @@ def _fold_hold(state: Any, row: Any) -> None:
         hold[at.HOLD_FEE_TAKEN] += row["fee_minor"]
         hold[at.HOLD_RELEASED] -= row["limit_minor"]
         hold[at.HOLD_LAST_SEQ] = row["seq"]
+        hold[at.HOLD_STATE] = row["state"]
+        if row["expires_us"] > 0:
+            unindex_hold(state, slot)
+            hold[at.EXPIRES_US] = row["expires_us"]
+            index_hold(state, slot)
 
 
 @kernel
 def _open_hold(state: Any, row: Any) -> None:
     slot = take_slot(state)
     hold = state.holds[slot]
-    hold[at.ORIGIN_SEQ] = row["seq"]
+    refund = row["kind"] == _REFUND
+    amount = row["held_minor"] if refund else row["amount_minor"]
+    hold[at.ORIGIN_SEQ] = row["ref_seq"] if refund else row["seq"]
     hold[at.HOLD_PAYER] = row["payer_account"]
     hold[at.HOLD_PAYEE] = row["payee_account"]
     hold[at.HOLD_PURSE] = row["purse"]
@@ -230,10 +286,14 @@ def _open_hold(state: Any, row: Any) -> None:
     hold[at.HOLD_TYPE] = row["payment_type"]
     hold[at.HOLD_CURRENCY] = currency_slot(row["currency"])
     hold[at.HOLD_LIMIT_DAY] = row["limit_day"]
-    hold[at.HOLD_AMOUNT] = row["amount_minor"]
-    hold[at.HOLD_FEE] = row["held_minor"] - row["amount_minor"]
+    hold[at.HOLD_AMOUNT] = amount
+    hold[at.HOLD_FEE] = row["held_minor"] - amount
     hold[at.EXPIRES_US] = row["expires_us"]
     hold[at.HOLD_LAST_SEQ] = row["seq"]
+    hold[at.HOLD_STATE] = row["state"]
+    hold[at.HOLD_FLAGS] = row["flags"]
+    hold[at.HOLD_KIND] = row["kind"]
+    hold[at.HOLD_LEFT] = row["left_minor"]
     index_hold(state, slot)
 
 
@@ -245,12 +305,22 @@ def _fold_totals(state: Any, row: Any) -> None:
     totals = state.totals[slot]
     totals[at.TOTAL_HELD] += row["held_minor"]
     totals[at.TOTAL_FEES] += row["fee_minor"]
-    if row["kind"] == _DEPOSIT:
-        totals[at.TOTAL_DEPOSITED] += row["moved_minor"]
-    elif row["kind"] == _WITHDRAW:
-        totals[at.TOTAL_WITHDRAWN] += row["moved_minor"]
-    else:
-        totals[at.TOTAL_CLEARED] += row["moved_minor"]
+    totals[_total_of(row)] += row["moved_minor"]
+
+
+@kernel
+def _total_of(row: Any) -> int:
+    """The total that counts what a row moves."""
+    kind = row["kind"]
+    if kind == _DEPOSIT:
+        return at.TOTAL_DEPOSITED
+    if kind == _REFUND or kind == _RETURN or kind == _CHARGEBACK:  # noqa: PLR1714
+        return at.TOTAL_GIVEN_BACK
+    if kind == _RECOVER and row["option"] == _REVERSE:
+        return at.TOTAL_GIVEN_BACK
+    if row["payee_account"] == settlement_account(currency_slot(row["currency"])):
+        return at.TOTAL_WITHDRAWN
+    return at.TOTAL_CLEARED
 
 
 @kernel
@@ -268,6 +338,13 @@ def _fold_scalars(state: Any, row: Any) -> None:
     elif row["kind"] == _PUBLISH:
         scalars[at.POLICY_VERSION] = row["policy_version"]
         scalars[at.POLICY_SEQ] = row["seq"]
+    elif row["kind"] == _SET_APPROVALS:
+        scalars[at.APPROVERS_NEEDED + row["option"] - _APPROVALS] = row["amount_minor"] + 1
+    elif row["state"] == _REVIEW and opens_hold(row):
+        hour = row["time_us"] // HOUR_US
+        begun = scalars[at.REVIEWS_IN_HOUR] if scalars[at.REVIEW_HOUR] == hour else 0
+        scalars[at.REVIEW_HOUR] = hour
+        scalars[at.REVIEWS_IN_HOUR] = begun + 1
 
 
 @kernel
@@ -278,4 +355,4 @@ def _fold_ids(state: Any, row: Any) -> None:
     if row["client"] > 0:
         remember_id(state, generation, row["client"], row["id_hi"], row["id_lo"], row["fingerprint"], row["seq"])
     if row["ref_prev_seq"] > 0:
-        remember_ref(state, generation, row["ref_seq"], row["seq"], row["state"])
+        remember_ref(state, generation, row["ref_seq"], row["seq"], row["state"], row["left_minor"])

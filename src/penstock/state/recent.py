@@ -67,8 +67,8 @@ def remember_id(state: Any, generation: int, client: int, hi: int, lo: int, fing
 
 
 @kernel
-def remember_ref(state: Any, generation: int, origin_seq: int, seq: int, payment_state: int) -> None:
-    """Note the newest row of a payment; older news change nothing."""
+def remember_ref(state: Any, generation: int, origin_seq: int, seq: int, payment_state: int, left: int) -> None:
+    """Note the newest row of a payment, and what it left to give back; older news change nothing."""
     table = state.refs[generation]
     mask = table.shape[0] - 1
     place = mix(origin_seq, state.hash_key[0]) & mask
@@ -79,12 +79,13 @@ def remember_ref(state: Any, generation: int, origin_seq: int, seq: int, payment
     if table[place, at.REF_LAST_SEQ] < seq:
         table[place, at.REF_LAST_SEQ] = seq
         table[place, at.REF_STATE] = payment_state
+        table[place, at.REF_LEFT] = left
 
 
 @kernel
-def find_ref(state: Any, origin_seq: int) -> tuple[int, int]:
-    """The newest recent row of a payment and its state, (0, 0) = no recent follow-up."""
-    best_seq, best_state = 0, 0
+def find_ref(state: Any, origin_seq: int) -> tuple[int, int, int]:
+    """The newest recent row of a payment, its state and what is left of it, (0, 0, 0) = no recent follow-up."""
+    best_seq, best_state, best_left = 0, 0, 0
     for generation in range(at.GENERATIONS):
         if state.generations[generation, at.GENERATION_PARTITION] == 0:
             continue
@@ -95,6 +96,7 @@ def find_ref(state: Any, origin_seq: int) -> tuple[int, int]:
             if table[place, at.REF_ORIGIN] == origin_seq:
                 if table[place, at.REF_LAST_SEQ] > best_seq:
                     best_seq, best_state = table[place, at.REF_LAST_SEQ], table[place, at.REF_STATE]
+                    best_left = table[place, at.REF_LEFT]
                 break
             place = (place + 1) & mask
-    return best_seq, best_state
+    return best_seq, best_state, best_left

@@ -21,6 +21,7 @@ class State(NamedTuple):
     accounts: Int64
     customers: Int64
     purses: Int64
+    overrides: Int64  # (places, 4)
     holds: Int64
     holds_free: Int64  # (slots, 1): a stack of free slots below the high-water mark
     ids: Int64  # (generations, capacity, 4)
@@ -41,6 +42,7 @@ class Capacity(NamedTuple):
     accounts: int
     holds: int
     partition_rows: int
+    own_limits: int
 
 
 def reserve(capacity: Capacity, hash_key: int) -> State:
@@ -51,6 +53,7 @@ def reserve(capacity: Capacity, hash_key: int) -> State:
         accounts=_zeros((capacity.accounts + 1, at.ACCOUNT_WIDTH)),
         customers=_zeros((capacity.customers + 1, at.CUSTOMER_WIDTH)),
         purses=_zeros((capacity.accounts + 1, at.PURSE_WIDTH)),
+        overrides=_zeros((1 << int(np.ceil(np.log2(capacity.own_limits * 1.5))), at.OVERRIDE_WIDTH)),
         holds=_zeros((slots, at.HOLD_WIDTH)),
         holds_free=_zeros((slots, 1)),
         ids=_zeros((at.GENERATIONS, places, at.ID_WIDTH)),

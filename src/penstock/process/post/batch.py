@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from penstock.contracts.commands import Kind, Status
+from penstock.contracts.commands import Kind, Option, Status
 from penstock.contracts.reasons import Reason
 from penstock.kit.kernels import kernel
+from penstock.process.post.controlling import move_suspense, set_account, set_approvals, set_customer
 from penstock.process.post.moving import deposit, pay, withdraw
 from penstock.process.post.opening import open_account, open_customer
 from penstock.process.post.rows import begin_row, describe_command
@@ -17,6 +16,9 @@ from penstock.state.recent import find_id
 
 _OPEN_CUSTOMER, _OPEN_ACCOUNT = int(Kind.OPEN_CUSTOMER), int(Kind.OPEN_ACCOUNT)
 _DEPOSIT, _WITHDRAW, _PAY = int(Kind.DEPOSIT), int(Kind.WITHDRAW), int(Kind.PAY)
+_SET_ACCOUNT, _SET_CUSTOMER = int(Kind.SET_ACCOUNT), int(Kind.SET_CUSTOMER)
+_SET_APPROVALS, _RECOVER = int(Kind.SET_APPROVALS), int(Kind.RECOVER)
+_MOVE_SUSPENSE = int(Option.MOVE_SUSPENSE)
 _DONE, _REPLAYED, _REFUSED = int(Status.DONE), int(Status.REPLAYED), int(Status.REFUSED)
 _CONFLICT, _FUTURE, _EXPIRED = int(Reason.ID_CONFLICT), int(Reason.ID_FROM_FUTURE), int(Reason.ID_EXPIRED)
 
@@ -46,10 +48,9 @@ def post_batch(
             row = rows[written]
             begin_row(state, terms, row, times_us[i], day)
             describe_command(row, commands[i], known.fingerprint[i])
-            ref_client, ref_state = known.ref_client[i], known.ref_state[i]
-            if ref_client == 0:
-                ref_client, ref_state = _find_in_batch(rows, written, commands[i]["ref_seq"])
-            _carry_out(state, terms, row, commands[i], ref_client, ref_state)
+            if known.ref_client[i] == 0:
+                _find_in_batch(rows, written, commands[i]["ref_seq"], known, i)
+            _carry_out(state, terms, row, commands[i], known, i)
             verdicts.status[i] = _DONE
             verdicts.reason[i] = row["reason"]
             verdicts.seq[i] = row["seq"]
@@ -82,26 +83,45 @@ def _is_repeat(state: Any, terms: Any, command: Any, time_us: int, known: Any, i
 
 
 @kernel
-def _find_in_batch(rows: Any, written: int, ref_seq: int) -> Any:
-    """Client and first state of a payment that began in this very batch, (0, 0) = none did: no other place knows it yet."""
+def _find_in_batch(rows: Any, written: int, ref_seq: int, known: Any, i: int) -> None:
+    """What a payment is that began in this very batch: no other place knows it yet."""
     place = ref_seq - rows[0]["seq"]
-    if written == 0 or place < 0 or place >= written or rows[place]["kind"] != _PAY:
-        return np.int64(0), np.int64(0)
-    return np.int64(rows[place]["client"]), np.int64(rows[place]["state"])
+    if written == 0 or place < 0 or place >= written:
+        return
+    first = rows[place]
+    if first["kind"] != _PAY and first["kind"] != _DEPOSIT and first["kind"] != _WITHDRAW:
+        return
+    known.ref_client[i] = first["client"]
+    known.ref_kind[i] = first["kind"]
+    known.ref_payer[i] = first["payer_account"]
+    known.ref_payee[i] = first["payee_account"]
+    known.ref_type[i] = first["payment_type"]
+    known.ref_currency[i] = first["currency"]
+    known.ref_state[i] = first["state"]
+    known.ref_left[i] = first["left_minor"]
+    known.ref_last_seq[i] = first["seq"]
 
 
 @kernel
-def _carry_out(state: Any, terms: Any, row: Any, command: Any, ref_client: int, ref_state: int) -> None:
+def _carry_out(state: Any, terms: Any, row: Any, command: Any, known: Any, i: int) -> None:
     kind = command["kind"]
     if kind == _PAY:
         pay(state, terms, row, command)
     elif kind == _DEPOSIT:
-        deposit(state, row, command)
+        deposit(state, terms, row, command)
     elif kind == _WITHDRAW:
         withdraw(state, terms, row, command)
     elif kind == _OPEN_CUSTOMER:
         open_customer(state, terms, row, command)
     elif kind == _OPEN_ACCOUNT:
         open_account(state, row, command)
+    elif kind == _SET_ACCOUNT:
+        set_account(state, row, command)
+    elif kind == _SET_CUSTOMER:
+        set_customer(state, terms, row, command)
+    elif kind == _SET_APPROVALS:
+        set_approvals(state, row, command)
+    elif kind == _RECOVER and command["option"] == _MOVE_SUSPENSE:
+        move_suspense(state, row, command)
     else:
-        follow_up(state, row, command, ref_client, ref_state)
+        follow_up(state, terms, row, command, known, i)

@@ -8,6 +8,8 @@ from penstock.contracts.commands import PaymentType
 from penstock.contracts.reasons import Reason
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
+from penstock.state.fold import month_of_day
+from penstock.state.overrides import find_override
 
 _ANY = int(PaymentType.ANY)
 _NOT_OFFERED, _SINGLE = int(Reason.TYPE_NOT_OFFERED), int(Reason.LIMIT_SINGLE)
@@ -15,17 +17,28 @@ _FIRST_WINDOW = int(Reason.LIMIT_DAY_AMOUNT)
 
 
 @kernel
-def judge_limits(terms: Any, purse: Any, tier: int, kind: int, slot: int, amount: int, day: int, month: int) -> int:
-    """The reason with which the limits refuse an amount, 0 = they allow it.
+def limit_of(state: Any, terms: Any, row: Any, kind: int, slot: int, field: int) -> int:
+    """A field of ``LIMIT_FIELDS`` for the row's customer: the customer's own while it lasts, else the tier's."""
+    purse = row["purse"]
+    if state.purses[purse, at.OVERRIDDEN] != 0:
+        own = state.overrides[find_override(state, purse, kind, field)]
+        if own[at.OVERRIDE_KEY] != 0 and own[at.OVERRIDE_UNTIL_US] > row["time_us"]:
+            return own[at.OVERRIDE_VALUE]
+    return terms.limits[row["tier"], kind, slot, field]
 
-    ``month`` is that of ``day``. The limits' fields and the purse's counters have the same order: amount and
-    count of day, month and year. A counter never exceeds NO_LIMIT, so nothing here overflows.
+
+@kernel
+def judge_limits(state: Any, terms: Any, row: Any, slot: int, amount: int) -> int:
+    """The reason with which the limits refuse an amount of the row's payer, 0 = they allow it.
+
+    The limits' fields and the purse's counters have the same order: amount and count of day, month and
+    year. A counter never exceeds NO_LIMIT, so nothing here overflows.
     """
-    if not terms.offered[tier, kind, slot]:
-        return _NOT_OFFERED
-    own, all_types = terms.limits[tier, kind, slot], terms.limits[tier, _ANY, slot]
-    if amount > own[0] or amount > all_types[0]:
-        return _SINGLE
+    reason = _judge_single(state, terms, row, slot, amount)
+    if reason != 0:
+        return reason
+    kind, day, purse = row["payment_type"], row["business_day"], state.purses[row["purse"]]
+    month = month_of_day(day)
     own_cell = at.FIRST_CELL + kind * at.CELL_WIDTH
     all_cell = at.FIRST_CELL + _ANY * at.CELL_WIDTH
     for field in range(at.CELL_WIDTH):
@@ -33,8 +46,38 @@ def judge_limits(terms: Any, purse: Any, tier: int, kind: int, slot: int, amount
         current = _is_current(purse, field // 2, day, month)
         own_used = purse[own_cell + field] if current else 0
         all_used = purse[all_cell + field] if current else 0
-        if own_used > own[1 + field] - step or all_used > all_types[1 + field] - step:
+        if own_used > limit_of(state, terms, row, kind, slot, 1 + field) - step:
             return _FIRST_WINDOW + field
+        if all_used > limit_of(state, terms, row, _ANY, slot, 1 + field) - step:
+            return _FIRST_WINDOW + field
+    return 0
+
+
+@kernel
+def judge_limits_again(state: Any, terms: Any, row: Any, slot: int, amount: int, limit_day: int) -> int:
+    """As ``judge_limits``, for an amount that was counted on ``limit_day``: the counters contain it already."""
+    reason = _judge_single(state, terms, row, slot, amount)
+    if reason != 0:
+        return reason
+    kind, purse = row["payment_type"], state.purses[row["purse"]]
+    own_cell = at.FIRST_CELL + kind * at.CELL_WIDTH
+    all_cell = at.FIRST_CELL + _ANY * at.CELL_WIDTH
+    for field in range(at.CELL_WIDTH):
+        if _same_window(field // 2, limit_day, row["business_day"]):
+            if purse[own_cell + field] > limit_of(state, terms, row, kind, slot, 1 + field):
+                return _FIRST_WINDOW + field
+            if purse[all_cell + field] > limit_of(state, terms, row, _ANY, slot, 1 + field):
+                return _FIRST_WINDOW + field
+    return 0
+
+
+@kernel
+def _judge_single(state: Any, terms: Any, row: Any, slot: int, amount: int) -> int:
+    kind = row["payment_type"]
+    if not terms.offered[row["tier"], kind, slot]:
+        return _NOT_OFFERED
+    if amount > limit_of(state, terms, row, kind, slot, 0) or amount > limit_of(state, terms, row, _ANY, slot, 0):
+        return _SINGLE
     return 0
 
 
@@ -46,3 +89,13 @@ def _is_current(purse: Any, window: int, day: int, month: int) -> bool:
     if window == 1:
         return purse[at.MONTH] == month
     return purse[at.MONTH] // 12 == month // 12
+
+
+@kernel
+def _same_window(window: int, day: int, other_day: int) -> bool:
+    """Whether two days fall into one day, month or year."""
+    if window == 0:
+        return day == other_day
+    if window == 1:
+        return month_of_day(day) == month_of_day(other_day)
+    return month_of_day(day) // 12 == month_of_day(other_day) // 12

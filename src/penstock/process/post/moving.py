@@ -4,54 +4,57 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.contracts.commands import Flag, PaymentType
-from penstock.contracts.money import MAX_BALANCE_MINOR
+from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, NEVER_US, Flag, PaymentType
 from penstock.contracts.policy import NO_LIMIT
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import kernel
+from penstock.process.post.accounts import (
+    credit_target,
+    is_customer_account,
+    is_owned,
+    judge_accounts,
+    judge_funds,
+    may_use,
+    room,
+)
 from penstock.process.post.fees import fee_of
 from penstock.process.post.limits import judge_limits
 from penstock.process.post.rows import close_row, decline, name_payer
 from penstock.state import layout as at
-from penstock.state.fold import currency_slot, fee_account, month_of_day, settlement_account
+from penstock.state.fold import HOUR_US, currency_slot, fee_account, settlement_account, suspense_account
 
-_DONE, _CLEARED, _HELD = int(PaymentState.DONE), int(PaymentState.CLEARED), int(PaymentState.HELD)
-_HOLD_ONLY = int(Flag.HOLD_ONLY)
+_CLEARED, _HELD = int(PaymentState.CLEARED), int(PaymentState.HELD)
+_DELAYED, _REVIEW = int(PaymentState.DELAYED), int(PaymentState.REVIEW)
+_HOLD_ONLY, _RAIL, _OPERATES = int(Flag.HOLD_ONLY), int(Flag.RAIL), int(Flag.OPERATES)
+_ORDINARY, _NEXT_DAY, _TO_SUSPENSE = int(Flag.ORDINARY), int(Flag.NEXT_DAY), int(Flag.TO_SUSPENSE)
 _WITHDRAWAL = int(PaymentType.WITHDRAWAL)
 _PAYER_UNKNOWN, _PAYEE_UNKNOWN = int(Reason.PAYER_UNKNOWN), int(Reason.PAYEE_UNKNOWN)
 _SAME_ACCOUNT, _CURRENCY_MISMATCH = int(Reason.SAME_ACCOUNT), int(Reason.CURRENCY_MISMATCH)
-_INSUFFICIENT, _TOO_LARGE = int(Reason.INSUFFICIENT_FUNDS), int(Reason.BALANCE_TOO_LARGE)
+_RAIL_NOT_OFFERED, _TOO_LARGE = int(Reason.RAIL_NOT_OFFERED), int(Reason.BALANCE_TOO_LARGE)
+_REVIEWS_FULL = int(Reason.REVIEWS_FULL)
 _TOO_MANY_HOLDS, _HOLDS_FULL = int(Reason.TOO_MANY_HOLDS), int(Reason.HOLDS_FULL)
 
 
 @kernel
-def is_customer_account(state: Any, account: int) -> bool:
-    """Whether a number names a customer's open account."""
-    return 0 < account <= state.scalars[0, at.ACCOUNTS] and state.accounts[account, at.ACCOUNT_KIND] == at.KIND_CUSTOMER
+def forced_reason(terms: Any, option: int) -> int:
+    """The refusal that a test value asks for in the sandbox, 0 = none."""
+    return option - FORCE_REASON if terms.sandbox and FORCE_REASON < option < FORCE_STATE else 0
 
 
 @kernel
-def is_owned(state: Any, account: int, client: int) -> bool:
-    """Whether a number names an account of one of the client's customers."""
-    if not is_customer_account(state, account):
-        return False
-    return state.customers[state.accounts[account, at.ACCOUNT_CUSTOMER], at.CUSTOMER_CLIENT] == client
-
-
-@kernel
-def room(state: Any, account: int, amount: int) -> bool:
-    """Whether an account can receive an amount; the system's own accounts have a wider bound."""
-    most = MAX_BALANCE_MINOR if state.accounts[account, at.ACCOUNT_KIND] == at.KIND_CUSTOMER else NO_LIMIT
-    return state.accounts[account, at.AVAILABLE] + state.accounts[account, at.HELD] <= most - amount
+def forced_state(terms: Any, option: int) -> int:
+    """The outcome that a test value asks for in the sandbox, 0 = none."""
+    return option - FORCE_STATE if terms.sandbox and option > FORCE_STATE else 0
 
 
 @kernel
 def pay(state: Any, terms: Any, row: Any, command: Any) -> None:
-    """Pay: hold and clear in one step, or hold only."""
+    """Pay: clear at once, hold only, or clear later."""
     payer, payee, slot = command["payer_account"], command["payee_account"], currency_slot(command["currency"])
     payer_known = is_owned(state, payer, command["client"])
     payee_known = is_customer_account(state, payee)
+    row["flags"] &= ~_RAIL
     if payer_known:
         name_payer(state, row, payer)
     if payee_known:
@@ -64,17 +67,18 @@ def pay(state: Any, terms: Any, row: Any, command: Any) -> None:
         decline(state, row, _SAME_ACCOUNT)
     elif state.accounts[payer, at.ACCOUNT_CURRENCY] != slot or state.accounts[payee, at.ACCOUNT_CURRENCY] != slot:
         decline(state, row, _CURRENCY_MISMATCH)
+    elif forced_reason(terms, row["option"]) > 0:
+        decline(state, row, forced_reason(terms, row["option"]))
     else:
-        hold_only = command["flags"] & _HOLD_ONLY != 0
-        lifetime = command["lifetime_us"] if command["lifetime_us"] > 0 else terms.hold_lifetime_us
-        _spend(state, terms, row, payee, slot, lifetime if hold_only else 0)
+        _spend(state, terms, row, slot, command["lifetime_us"])
 
 
 @kernel
 def withdraw(state: Any, terms: Any, row: Any, command: Any) -> None:
-    """Withdraw: pay into the settlement account of the currency."""
+    """Withdraw into the settlement account of the currency: at once, or held until the bank has paid it out."""
     payer, slot = command["payer_account"], currency_slot(command["currency"])
     row["payment_type"] = _WITHDRAWAL
+    row["flags"] &= _RAIL | _OPERATES
     if not is_owned(state, payer, command["client"]):
         decline(state, row, _PAYER_UNKNOWN)
         return
@@ -83,67 +87,144 @@ def withdraw(state: Any, terms: Any, row: Any, command: Any) -> None:
         decline(state, row, _CURRENCY_MISMATCH)
         return
     row["payee_account"] = settlement_account(slot)
-    _spend(state, terms, row, settlement_account(slot), slot, 0)
+    if forced_reason(terms, row["option"]) > 0:
+        decline(state, row, forced_reason(terms, row["option"]))
+    elif row["flags"] & _RAIL != 0 and not terms.rails:
+        decline(state, row, _RAIL_NOT_OFFERED)
+    else:
+        _spend(state, terms, row, slot, 0)
 
 
 @kernel
-def deposit(state: Any, row: Any, command: Any) -> None:
-    """Deposit: money arrives from the settlement account of the currency. No fee, no limit."""
+def deposit(state: Any, terms: Any, row: Any, command: Any) -> None:
+    """Deposit: money has arrived on the settlement account of the currency. No fee, no limit.
+
+    What cannot be credited to the account named goes to suspense: money that is here is not refused.
+    """
     payee, slot, amount = command["payee_account"], currency_slot(command["currency"]), command["amount_minor"]
-    if not is_owned(state, payee, command["client"]):
+    for_nobody = command["flags"] & _TO_SUSPENSE != 0 and command["flags"] & _OPERATES != 0 and payee == 0
+    if not for_nobody and not may_use(state, payee, command["client"], command["flags"]):
         decline(state, row, _PAYEE_UNKNOWN)
         return
     row["payee_account"] = payee
-    if state.accounts[payee, at.ACCOUNT_CURRENCY] != slot:
+    if slot < 0 or (not for_nobody and state.accounts[payee, at.ACCOUNT_CURRENCY] != slot):
         decline(state, row, _CURRENCY_MISMATCH)
         return
+    if forced_reason(terms, row["option"]) > 0:
+        decline(state, row, forced_reason(terms, row["option"]))
+        return
     source = settlement_account(slot)
+    target = suspense_account(slot) if for_nobody else credit_target(state, payee, slot, row["time_us"])
     row["payer_account"] = source
-    if not room(state, payee, amount) or state.accounts[source, at.AVAILABLE] < amount - NO_LIMIT:
+    row["payee_account"] = target
+    if target != payee:
+        row["flags"] |= _TO_SUSPENSE
+    if not room(state, target, amount) or state.accounts[source, at.AVAILABLE] < amount - NO_LIMIT:
         decline(state, row, _TOO_LARGE)
         return
     row["moved_minor"] = amount
-    close_row(state, row, _DONE, 0)
+    row["left_minor"] = amount
+    close_row(state, row, _CLEARED, 0)
 
 
 @kernel
-def _spend(state: Any, terms: Any, row: Any, payee: int, slot: int, lifetime_us: int) -> None:
-    """Take an amount and its fee from the row's payer: cleared at once, or held for a lifetime above 0."""
+def _spend(state: Any, terms: Any, row: Any, slot: int, lifetime_us: int) -> None:
+    """Take the row's amount and its fee from its payer: cleared at once, or held until something else happens."""
     amount = row["amount_minor"]
     fee = fee_of(terms, row["payment_type"], slot, amount)
-    reason = _judge(state, terms, row, payee, slot, fee, lifetime_us > 0)
+    reason = _judge(state, terms, row, slot, fee)
+    outcome = forced_state(terms, row["option"])
+    if reason == 0 and outcome == 0:
+        outcome = _intended(row["flags"])
+        if _needs_review(terms, row, slot):
+            if review_slot_free(state, terms, row["time_us"]):
+                outcome = _REVIEW
+            elif terms.overflow_rejects:
+                reason = _REVIEWS_FULL
+    if reason == 0 and outcome != _CLEARED:
+        reason = judge_capacity(state, terms, row["payer_account"])
     if reason != 0:
         decline(state, row, reason)
         return
     row["limit_minor"] = amount
     row["limit_count"] = 1
     row["limit_day"] = row["business_day"]
-    if lifetime_us > 0:
-        row["held_minor"] = amount + fee
-        row["expires_us"] = row["time_us"] + lifetime_us
-        close_row(state, row, _HELD, 0)
-    else:
+    if outcome == _CLEARED:
         row["moved_minor"] = amount
         row["fee_minor"] = fee
-        close_row(state, row, _CLEARED, 0)
+        row["left_minor"] = amount
+    else:
+        row["held_minor"] = amount + fee
+        row["expires_us"] = _due(terms, row, slot, outcome, lifetime_us)
+    close_row(state, row, outcome, 0)
 
 
 @kernel
-def _judge(state: Any, terms: Any, row: Any, payee: int, slot: int, fee: int, hold: bool) -> int:
-    """The first reason that speaks against the payment: limits, funds, room, holds."""
-    amount, day = row["amount_minor"], row["business_day"]
-    payer = state.accounts[row["payer_account"]]
-    reason = judge_limits(
-        terms, state.purses[row["purse"]], row["tier"], row["payment_type"], slot, amount, day, month_of_day(day)
-    )
+def _judge(state: Any, terms: Any, row: Any, slot: int, fee: int) -> int:
+    """The first reason that speaks against the payment: accounts, limits, funds, room."""
+    amount, payer, payee, time_us = row["amount_minor"], row["payer_account"], row["payee_account"], row["time_us"]
+    reason = judge_accounts(state, payer, payee, time_us)
     if reason != 0:
         return reason
-    if payer[at.AVAILABLE] < amount + fee:
-        return _INSUFFICIENT
+    reason = judge_limits(state, terms, row, slot, amount)
+    if reason != 0:
+        return reason
+    reason = judge_funds(state, payer, amount + fee, time_us)
+    if reason != 0:
+        return reason
     if not room(state, payee, amount) or not room(state, fee_account(slot), fee):
         return _TOO_LARGE
-    if hold and payer[at.OPEN_HOLDS] >= terms.holds_per_account:
+    return 0
+
+
+@kernel
+def judge_capacity(state: Any, terms: Any, payer: int) -> int:
+    """Why no further payment of an account can be held, 0 = one can."""
+    if state.accounts[payer, at.OPEN_HOLDS] >= terms.holds_per_account:
         return _TOO_MANY_HOLDS
-    if hold and state.scalars[0, at.HOLDS_OPEN] + 1 >= state.holds.shape[0]:
+    if state.scalars[0, at.HOLDS_OPEN] + 1 >= state.holds.shape[0]:
         return _HOLDS_FULL
     return 0
+
+
+@kernel
+def _intended(flags: int) -> int:
+    """What the caller wants to become of the payment."""
+    if flags & (_HOLD_ONLY | _RAIL) != 0:
+        return _HELD
+    if flags & (_ORDINARY | _NEXT_DAY) != 0:
+        return _DELAYED
+    return _CLEARED
+
+
+@kernel
+def _needs_review(terms: Any, row: Any, slot: int) -> bool:
+    """Whether the policy wants a person to look at it; a withdrawal without a bank has arrived before anybody could."""
+    if row["payment_type"] == _WITHDRAWAL and row["flags"] & _RAIL == 0:
+        return False
+    return row["amount_minor"] > terms.reviews[row["payment_type"], slot, 0]
+
+
+@kernel
+def review_slot_free(state: Any, terms: Any, time_us: int) -> bool:
+    """Whether one more review can begin in this hour."""
+    begun = state.scalars[0, at.REVIEWS_IN_HOUR] if state.scalars[0, at.REVIEW_HOUR] == time_us // HOUR_US else 0
+    return begun < terms.reviews_per_hour
+
+
+@kernel
+def _due(terms: Any, row: Any, slot: int, outcome: int, lifetime_us: int) -> int:
+    """When a payment that is held falls due."""
+    if outcome == _REVIEW:
+        return row["time_us"] + terms.reviews[row["payment_type"], slot, 1]
+    return due_after(terms, row["time_us"], outcome, row["flags"], lifetime_us)
+
+
+@kernel
+def due_after(terms: Any, time_us: int, outcome: int, flags: int, lifetime_us: int) -> int:
+    """When a payment falls due that is held or delayed from now on; the bank's answer has no end."""
+    if outcome == _DELAYED:
+        return time_us + (terms.next_day_us if flags & _NEXT_DAY != 0 else terms.ordinary_us)
+    if flags & _RAIL != 0:
+        return NEVER_US
+    return time_us + (lifetime_us if lifetime_us > 0 else terms.hold_lifetime_us)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from penstock.contracts.commands import Flag
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
 from penstock.state.fold import currency_slot, fee_account, fold_row
 
 _DECLINED = int(PaymentState.DECLINED)
+_TO_SUSPENSE = int(Flag.TO_SUSPENSE)
 
 
 @kernel
@@ -33,7 +35,12 @@ def describe_command(row: Any, command: Any, fingerprint: int) -> None:
     row["amount_minor"] = command["amount_minor"]
     row["payment_type"] = command["payment_type"]
     row["currency"] = command["currency"]
-    row["flags"] = command["flags"]
+    row["flags"] = command["flags"] & ~_TO_SUSPENSE  # the lane says what went there
+    row["option"] = command["option"]
+    row["maker"] = command["maker"]
+    row["approval_1"] = command["approval_1"]
+    row["approval_2"] = command["approval_2"]
+    row["approval_3"] = command["approval_3"]
 
 
 @kernel

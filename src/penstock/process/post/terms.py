@@ -20,7 +20,13 @@ class Terms(NamedTuple):
 
     limits: Int64  # (tiers, types, currencies, 7)
     offered: NDArray[np.bool_]  # (tiers, types, currencies)
-    fees: Int64  # (types, currencies, 3)
+    fees: Int64  # (types + 1, currencies, 3)
+    reviews: Int64  # (types, currencies, 3)
+    reviews_per_hour: int
+    overflow_rejects: bool
+    review_approval_above: int
+    ordinary_us: int
+    next_day_us: int
     hold_lifetime_us: int
     policy_version: int
     lane: int
@@ -28,6 +34,8 @@ class Terms(NamedTuple):
     id_age_us: int
     id_ahead_us: int
     expiries: int
+    sandbox: bool
+    rails: bool
 
 
 class Known(NamedTuple):
@@ -36,8 +44,15 @@ class Known(NamedTuple):
     fingerprint: Int64
     found_seq: Int64  # the row of the same id in a closed partition, 0 = none
     found_fingerprint: Int64
-    ref_client: Int64  # who owns the payment that a follow-up names, 0 = nobody
-    ref_state: Int64  # the payment's state, if it is not held any more
+    ref_client: Int64  # who began the payment that a follow-up names, 0 = nobody
+    ref_kind: Int64  # with which command
+    ref_payer: Int64
+    ref_payee: Int64
+    ref_type: Int64
+    ref_currency: Int64
+    ref_state: Int64  # the payment's state, if it is not held any more and memory does not know better
+    ref_left: Int64  # what can still be given back of it
+    ref_last_seq: Int64  # its newest row
 
 
 class Verdicts(NamedTuple):
@@ -55,6 +70,12 @@ def make_terms(policy: PolicyArrays, policy_version: int, settings: Settings) ->
         limits=policy.limits,
         offered=policy.offered,
         fees=policy.fees,
+        reviews=policy.reviews,
+        reviews_per_hour=policy.reviews_per_hour,
+        overflow_rejects=policy.overflow_rejects,
+        review_approval_above=policy.review_approval_above,
+        ordinary_us=policy.ordinary_us,
+        next_day_us=policy.next_day_us,
         hold_lifetime_us=policy.hold_lifetime_us,
         policy_version=policy_version,
         lane=settings.lane,
@@ -62,6 +83,8 @@ def make_terms(policy: PolicyArrays, policy_version: int, settings: Settings) ->
         id_age_us=settings.id_age_s * 1_000_000,
         id_ahead_us=int(settings.id_ahead_s * 1_000_000),
         expiries=settings.expiries_per_batch,
+        sandbox=bool(settings.sandbox),
+        rails=bool(settings.bank_url),
     )
 
 
