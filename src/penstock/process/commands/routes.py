@@ -79,6 +79,13 @@ class CommandRoute:
         record, payload = translate(item, self._services.ids, _terms(self._services, principal))
         return await self._send(item, record, payload)
 
+    def check(self, principal: Principal, named: str, body: bytes) -> None:
+        """Refuse what could not be sent anyway, before a key is stored for it.
+
+        :raises Problem: 400 or 422, as a call would.
+        """
+        translate(self._decode(body, named), self._services.ids, _terms(self._services, principal))
+
     async def _send(self, item: Body, record: bytes, payload: bytes) -> Answer:
         services = self._services
         _spare_old_ids(services, [int.from_bytes(record[8:16], "little", signed=True)])
