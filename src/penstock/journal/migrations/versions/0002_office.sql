@@ -88,6 +88,39 @@ GRANT UPDATE (sent_id, needed, status, attempts, ended_at, outcome_seq, outcome_
     ON approval_request TO penstock_edge, penstock_office;
 GRANT SELECT ON approval_request, approval_step TO penstock_auditor;
 
+-- The review queue: payments that wait, or waited, for a person. Made by the tail `reviews` from the journal; the claim
+-- is the reviewers' own. Names as in the journal; 0 = none.
+CREATE TABLE review_item (
+    lane          smallint NOT NULL,
+    payment       bigint   NOT NULL,       -- its first row
+    kind          smallint NOT NULL,
+    client        integer  NOT NULL,
+    payer_account bigint   NOT NULL,
+    payee_account bigint   NOT NULL,
+    amount_minor  bigint   NOT NULL,
+    currency      smallint NOT NULL,
+    payment_type  smallint NOT NULL,
+    opened_us     bigint   NOT NULL,
+    deadline_us   bigint   NOT NULL,
+    score         real,                    -- NULL = no model scored it
+    expected_loss_minor bigint NOT NULL,
+    weight        bigint   NOT NULL,       -- the expected loss in the currency that all are compared in
+    claimed_by    integer  NOT NULL DEFAULT 0,
+    claimed_until_us bigint NOT NULL DEFAULT 0,
+    closed_seq    bigint   NOT NULL DEFAULT 0,
+    closed_us     bigint   NOT NULL DEFAULT 0,
+    closed_kind   smallint NOT NULL DEFAULT 0,
+    closed_state  smallint NOT NULL DEFAULT 0,
+    decided_by    integer  NOT NULL DEFAULT 0,
+    PRIMARY KEY (lane, payment)
+);
+CREATE INDEX review_item_open ON review_item (lane, deadline_us) WHERE closed_seq = 0;
+CREATE INDEX review_item_decided ON review_item (lane, closed_seq) WHERE closed_seq > 0;
+CREATE INDEX review_item_opened ON review_item (lane, opened_us);
+GRANT SELECT, INSERT, UPDATE ON review_item TO penstock_office;
+GRANT SELECT, UPDATE (claimed_by, claimed_until_us) ON review_item TO penstock_edge;
+GRANT SELECT ON review_item TO penstock_auditor;
+
 GRANT USAGE ON SCHEMA penstock TO penstock_office;
 GRANT SELECT ON lane, journal_batch, journal, journal_side, journal_partition, api_client TO penstock_office;
 
