@@ -26,7 +26,7 @@ def fill(state: State, partition: int) -> None:
 def test_what_is_forgotten_is_gone() -> None:
     state = fresh()
     fill(state, 0)
-    remember_ref(state, 0, 5, 6, HELD)
+    remember_ref(state, 0, 5, 6, HELD, 0)
     forget_partition(state, 0)
     assert not state.ids.any()
     assert not state.refs.any()
@@ -46,12 +46,12 @@ def test_generations_are_used_again_for_ever() -> None:
 
 def test_no_payment_goes_back_to_a_state_of_a_forgotten_partition() -> None:
     state = fresh()
-    remember_ref(state, generation_of(state, 10, 10), 5, 10, HELD)
-    remember_ref(state, generation_of(state, ROWS + 1, 11), 5, ROWS + 1, CLEARED)
+    remember_ref(state, generation_of(state, 10, 10), 5, 10, HELD, 0)
+    remember_ref(state, generation_of(state, ROWS + 1, 11), 5, ROWS + 1, CLEARED, 7)
     forget_partition(state, 0)
     forget_partition(state, 1)
     generation_of(state, at.GENERATIONS * ROWS + 1, 12)
-    assert find_ref(state, 5) == (0, 0)
+    assert find_ref(state, 5) == (0, 0, 0)
 
 
 def test_recovery_forgets_what_was_indexed_since_the_checkpoint() -> None:
