@@ -34,6 +34,11 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def headers(scope: Scope, name: bytes) -> list[bytes]:
+    """All headers of that (lower-case) name."""
+    return [bytes(value) for key, value in scope["headers"] if key == name]
+
+
 def answer_problem(problem: Problem) -> Answer:
     """The answer that says what was wrong."""
     headers = tuple((key.lower().encode(), value.encode()) for key, value in problem.headers.items())

@@ -71,8 +71,8 @@ def lapses_at(command_id: uuid.UUID, now: datetime, ttl_s: int) -> datetime:
     made = datetime.fromtimestamp(uuid7_time_ms(split_uuid(command_id)[0]) / 1000, UTC)
     end = min(made, now) + timedelta(seconds=ttl_s)
     if end <= now:
-        words = EXPLANATIONS[Reason.ID_EXPIRED]
-        raise Problem(words.http, "id_expired", words.en, words.next_en)
+        detail = f"Ids of requests for approval may be {ttl_s} seconds old. Nothing was asked for; make a new UUIDv7."
+        raise Problem(422, "approval_id_expired", "This id is too old to ask for approval", detail)
     return end
 
 
