@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 
 from penstock.app.edge.database import Database
 from penstock.app.edge.lane_link import LaneLink
+from penstock.app.edge.openapi import HOT_ROUTES
 from penstock.contracts.ids import PublicIds
+from penstock.contracts.office import Office
+from penstock.contracts.policy import default_policy
 from penstock.contracts.principal import Principal, Scope
 from penstock.kit.http.buckets import TokenBucket
 from penstock.kit.http.problem import Problem
@@ -22,10 +26,7 @@ from penstock.kit.settings import Settings
 from penstock.process.commands.routes import Services, hot_routes
 
 CALLER = Principal("key", 1, frozenset(Scope))
-PATHS = [
-    "/v1/customers", "/v1/accounts", "/v1/deposits", "/v1/withdrawals", "/v1/payments", "/v1/payments/{payment}/clear",
-    "/v1/payments/{payment}/release", "/v1/payments/{payment}/cancel", "/v1/batch",
-]  # fmt: skip
+PATHS = [route.path for route in HOT_ROUTES]
 FIELDS = [
     "id",
     "command",
@@ -39,6 +40,12 @@ FIELDS = [
     "type",
     "tier",
     "metadata",
+    "reason",
+    "side",
+    "until",
+    "decision",
+    "correction",
+    "operation",
 ]
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -56,9 +63,11 @@ def services() -> Services:
     """Real parts, but for a lane that is away."""
     lane = LaneLink(Settings(), Path("/nonexistent/lane.sock"))
     bucket = TokenBucket(1e6, 0.0)
+    ids = PublicIds(bytes(16))
+    office = Office(lane, ids, Settings(), no_journal, lambda: datetime.now(UTC))  # type: ignore[arg-type]
     return Services(
-        lane, PublicIds(bytes(16)), Settings(), lambda: {"basic": 0}, no_journal, lambda: int(time.time() * 1000),
-        time.monotonic, bucket,
+        lane, ids, Settings(), lambda: {"basic": 0}, no_journal, lambda: int(time.time() * 1000),
+        time.monotonic, bucket, default_policy, office,
     )  # type: ignore[arg-type]  # fmt: skip
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,14 +13,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.contracts import ids as public
-from penstock.contracts.commands import COMMAND, Flag, Kind, PaymentType
+from penstock.contracts.commands import COMMAND, FORCE_REASON, FORCE_STATE, Flag, Kind, Operation, Option, PaymentType
 from penstock.contracts.ids import MAX_INDEX, BadPublicId, PublicIds, make_uuid7
+from penstock.contracts.reasons import Reason
+from penstock.contracts.states import State
 from penstock.kit.http.problem import Problem
 from penstock.process.commands import bodies
-from penstock.process.commands.translate import ITEMS, UNKNOWN_TIER, Terms, translate, translate_many
+from penstock.process.commands import control_bodies as control
+from penstock.process.commands.records import UNKNOWN_TIER, WAYS, Terms
+from penstock.process.commands.translate import translate, translate_many
 
 IDS = PublicIds(bytes(range(16)))
-TERMS = Terms(client=9, tiers={"basic": 0, "gold": 1}, payload_bytes=200)
+TERMS = Terms(client=9, tiers={"basic": 0, "gold": 1}, payload_bytes=200, maker=3)
+ID = str(make_uuid7(1, bytes(10)))
+PAYMENT, ACCOUNT, CUSTOMER = (
+    IDS.encode(kind, 7) for kind in (public.Kind.PAYMENT, public.Kind.ACCOUNT, public.Kind.CUSTOMER)
+)
 
 indices = st.integers(1, MAX_INDEX)
 accounts = indices.map(lambda index: IDS.encode(public.Kind.ACCOUNT, index))
@@ -40,6 +50,9 @@ items = st.one_of(
     st.builds(bodies.ClearItem, id=ids, payment=payments, amount_minor=st.none() | amounts, release_rest=st.booleans()),
     st.builds(bodies.ReleaseItem, id=ids, payment=payments, amount_minor=st.none() | amounts),
     st.builds(bodies.CancelItem, id=ids, payment=payments),
+    st.builds(bodies.RefundItem, id=ids, payment=payments, amount_minor=st.none() | amounts, reference=texts),
+    st.builds(bodies.ReturnItem, id=ids, payment=payments, amount_minor=st.none() | amounts),
+    st.builds(bodies.ChargebackItem, id=ids, payment=payments, from_suspense=st.booleans()),
 )
 
 
@@ -98,7 +111,153 @@ def test_what_is_no_uuid7_is_refused(text: str) -> None:
 
 
 def test_every_kind_of_command_has_a_way() -> None:
-    assert len(ITEMS) == len(Kind) - 2  # expire and publish are the lane's own
+    assert {way.kind for way in WAYS.values()} == set(Kind) - {Kind.EXPIRE, Kind.PUBLISH}  # those are the lane's own
+
+
+def packed(item: bodies.Body, terms: Terms = TERMS) -> dict[str, int]:
+    """What a body's record says, without what is 0 or in every record."""
+    record, _ = translate(item, IDS, terms)
+    (command,) = np.frombuffer(record, COMMAND)
+    always = {"id_hi", "id_lo", "client", "maker", "payload_bytes"}
+    assert (command["client"], command["maker"]) == (terms.client, terms.maker)
+    return {name: int(command[name]) for name in COMMAND.names or () if command[name] and name not in always}
+
+
+WHY = {"id": ID, "reason": "court order 7"}
+TIME = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+TIME_US = 1_767_323_045_678_901
+RECORDS = [
+    (bodies.RefundItem(id=ID, payment=PAYMENT), {"kind": Kind.REFUND, "ref_seq": 7}),
+    (bodies.ReturnItem(id=ID, payment=PAYMENT, amount_minor=5), {"kind": Kind.RETURN, "ref_seq": 7, "amount_minor": 5}),
+    (
+        bodies.ChargebackItem(id=ID, payment=PAYMENT, from_suspense=True),
+        {"kind": Kind.CHARGEBACK, "ref_seq": 7, "flags": Flag.FROM_SUSPENSE},
+    ),
+    (
+        control.DecideItem(id=ID, payment=PAYMENT, decision="reject"),
+        {"kind": Kind.DECIDE_REVIEW, "ref_seq": 7, "option": Option.REJECT},
+    ),
+    (
+        control.FreezeItem(**WHY, account=ACCOUNT, side="amount", amount_minor=5, from_=TIME, until=TIME.replace(year=2027)),
+        {"kind": Kind.SET_ACCOUNT, "payer_account": 7, "amount_minor": 5, "option": Option.FREEZE_AMOUNT,
+         "from_us": TIME_US, "until_us": TIME_US + 365 * 86_400_000_000},
+    ),
+    (
+        control.FreezeItem(**WHY, account=ACCOUNT, side="credit"),
+        {"kind": Kind.SET_ACCOUNT, "payer_account": 7, "option": Option.FREEZE_CREDIT},
+    ),
+    (
+        control.UnfreezeItem(**WHY, account=ACCOUNT, side="all"),
+        {"kind": Kind.SET_ACCOUNT, "payer_account": 7, "option": Option.UNFREEZE_ALL},
+    ),
+    (control.CloseItem(id=ID, account=ACCOUNT), {"kind": Kind.SET_ACCOUNT, "payer_account": 7, "option": Option.CLOSE}),
+    (
+        control.SetTierItem(**WHY, customer=CUSTOMER, tier="gold"),
+        {"kind": Kind.SET_CUSTOMER, "customer": 7, "tier": 1, "option": Option.TIER},
+    ),
+    (
+        control.SetLimitItem(
+            **WHY, customer=CUSTOMER, type="bill", currency="JPY", limit="month_count", value=9, until=TIME
+        ),
+        {"kind": Kind.SET_CUSTOMER, "customer": 7, "payment_type": PaymentType.BILL, "currency": 392, "amount_minor": 9,
+         "until_us": TIME_US, "option": Option.LIMIT_MONTH_COUNT},
+    ),
+    (
+        control.SetLimitItem(**WHY, customer=CUSTOMER, type="any", currency="CNY", limit="single", remove=True),
+        {"kind": Kind.SET_CUSTOMER, "customer": 7, "currency": 156, "flags": Flag.REMOVE, "option": Option.LIMIT_SINGLE},
+    ),
+    (
+        control.RecoverItem(**WHY, payment=PAYMENT, correction="reverse", from_suspense=True, amount_minor=3),
+        {"kind": Kind.RECOVER, "ref_seq": 7, "amount_minor": 3, "flags": Flag.FROM_SUSPENSE, "option": Option.REVERSE},
+    ),
+    (
+        control.RecoverItem(**WHY, payment=PAYMENT, correction="finish_unpaid"),
+        {"kind": Kind.RECOVER, "ref_seq": 7, "option": Option.FINISH_UNPAID},
+    ),
+    (
+        control.MoveSuspense(**WHY, account=ACCOUNT, amount_minor=4, currency="CNY"),
+        {"kind": Kind.RECOVER, "payee_account": 7, "amount_minor": 4, "currency": 156, "option": Option.MOVE_SUSPENSE},
+    ),
+    (
+        control.SetApprovals(**WHY, operation="recover", approvers=3),
+        {"kind": Kind.SET_APPROVALS, "amount_minor": 3, "option": Option.APPROVALS + Operation.RECOVER},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("item", "record"), RECORDS, ids=lambda part: type(part).__name__)
+def test_a_command_of_control_becomes_a_record(item: bodies.Body, record: dict[str, int]) -> None:
+    assert packed(item) == {name: int(value) for name, value in record.items()}
+    operating = TERMS._replace(operates=frozenset({record["kind"]}))
+    assert packed(item, operating).get("flags", 0) == record.get("flags", 0) | Flag.OPERATES
+
+
+def test_what_people_write_goes_beside_the_row() -> None:
+    refund = bodies.RefundItem(id=ID, payment=PAYMENT, reference="r", metadata={"a": "1"})
+    assert translate(refund, IDS, TERMS)[1] == b'{"metadata":{"a":"1"},"reference":"r"}'
+    close = control.CloseItem(id=ID, account=ACCOUNT, reason="moved away")
+    assert translate(close, IDS, TERMS)[1] == b'{"reason":"moved away"}'
+    to = bodies.BankAccount(name="Anna", account="DE89370400440532013000", agent="COBADEFFXXX")
+    out = bodies.WithdrawItem(id=ID, account=ACCOUNT, amount_minor=1, currency="EUR", to=to)
+    record, payload = translate(out, IDS, TERMS)
+    assert np.frombuffer(record, COMMAND)["flags"] == [Flag.RAIL]
+    assert msgspec.json.decode(payload) == {"to": msgspec.to_builtins(to)}
+
+
+def wish(**more: Any) -> bodies.PayItem:
+    fixed = {"id": ID, "payer": ACCOUNT, "payee": ACCOUNT, "amount_minor": 1, "currency": "CNY", "type": "bill"}
+    return bodies.PayItem(**{**fixed, **more})
+
+
+def test_arrivals() -> None:
+    assert packed(wish(arrival="instant")).get("flags", 0) == 0
+    assert packed(wish(arrival="ordinary"))["flags"] == Flag.ORDINARY
+    assert packed(wish(arrival="next_day"))["flags"] == Flag.NEXT_DAY
+
+
+LIMIT = {**WHY, "customer": CUSTOMER, "type": "any", "currency": "CNY", "limit": "single"}
+FREEZE = {**WHY, "account": ACCOUNT}
+RECOVER = {**WHY, "payment": PAYMENT}
+CONTRADICTIONS = [
+    ("arrival", wish(arrival="ordinary", hold_only=True)),
+    ("hold_lifetime_s", wish(hold_lifetime_s=5)),
+    ("amount_minor", control.FreezeItem(**FREEZE, side="debit", amount_minor=1)),
+    ("amount_minor", control.FreezeItem(**FREEZE, side="amount")),
+    ("until", control.FreezeItem(**FREEZE, side="debit", from_=TIME, until=TIME)),
+    ("from", control.FreezeItem(**FREEZE, side="debit", from_=datetime(1969, 1, 1, tzinfo=UTC))),
+    ("value", control.SetLimitItem(**LIMIT)),
+    ("value", control.SetLimitItem(**LIMIT, value=1, remove=True)),
+    ("until", control.SetLimitItem(**LIMIT, remove=True, until=TIME)),
+    ("amount_minor", control.RecoverItem(**RECOVER, correction="finish_paid", amount_minor=1)),
+    ("from_suspense", control.RecoverItem(**RECOVER, correction="finish_paid", from_suspense=True)),
+]
+
+
+@pytest.mark.parametrize(("field", "item"), CONTRADICTIONS, ids=[field for field, _ in CONTRADICTIONS])
+def test_fields_that_contradict_each_other_are_refused(field: str, item: bodies.Body) -> None:
+    with pytest.raises(Problem) as alone:
+        translate(item, IDS, TERMS)
+    assert [error.field for error in alone.value.errors] == [field]
+
+
+SANDBOX = TERMS._replace(sandbox=True)
+
+
+def test_a_reference_forces_an_outcome_in_a_sandbox_only() -> None:
+    declined = wish(reference="sandbox:limit_day_amount")
+    assert packed(declined, SANDBOX)["option"] == FORCE_REASON + Reason.LIMIT_DAY_AMOUNT
+    assert packed(wish(reference="sandbox:review"), SANDBOX)["option"] == FORCE_STATE + State.REVIEW
+    assert "option" not in packed(declined)
+    assert "option" not in packed(wish(reference="rent"), SANDBOX)
+    refund = bodies.RefundItem(id=ID, payment=PAYMENT, reference="sandbox:payer_frozen")
+    assert packed(refund, SANDBOX)["option"] == FORCE_REASON + Reason.PAYER_FROZEN
+    for item in (
+        wish(reference="sandbox:ok"), wish(reference="sandbox:id_conflict"), wish(reference="sandbox:cleared"),
+        bodies.RefundItem(id=ID, payment=PAYMENT, reference="sandbox:held"),
+    ):  # fmt: skip
+        with pytest.raises(Problem) as refused:
+            translate_many([wish(), item], IDS, SANDBOX)
+        assert refused.value.errors[0].field == "items[1].reference"
 
 
 @given(st.lists(indices, min_size=1, max_size=30), st.sampled_from(list(public.Kind)))

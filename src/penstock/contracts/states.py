@@ -48,6 +48,8 @@ class Transition(NamedTuple):
     reason: Reason = Reason.OK
 
 
+#: The commands that start a payment.
+STARTS: Final = (Kind.DEPOSIT, Kind.WITHDRAW, Kind.PAY)
 #: The commands that act on an existing payment.
 FOLLOW_UPS: Final = (
     Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.EXPIRE, Kind.DECIDE_REVIEW, Kind.REFUND, Kind.RETURN, Kind.CHARGEBACK,

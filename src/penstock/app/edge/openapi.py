@@ -8,7 +8,8 @@ import msgspec
 
 from penstock.contracts.principal import Scope
 from penstock.kit.http.problem import ProblemBody
-from penstock.process.commands import bodies
+from penstock.office.approvals.views import RequestView
+from penstock.process.commands import bodies, control_bodies
 from penstock.process.commands.outcome import Outcome, Refusal
 
 Document = dict[str, Any]
@@ -30,7 +31,15 @@ class HotRoute(NamedTuple):
     body: Any
     scope: str
     tag: str
+    #: Whether others may have to approve it; then the answer is 202 and the request for approval.
+    dangerous: bool = False
 
+
+_PAYMENTS: Final = "/v1/payments/{payment}"
+_ACCOUNTS: Final = "/v1/accounts/{account}"
+_CUSTOMERS: Final = "/v1/customers/{customer}"
+_GIVERS: Final = f"{Scope.PAYMENTS_WRITE} or {Scope.CONTROL}"
+_KEEPERS: Final = f"{Scope.CONTROL}, or {Scope.CUSTOMERS_WRITE} for one's own"
 
 HOT_ROUTES: Final = (
     HotRoute("/v1/customers", "Open a customer", bodies.OpenCustomer, Scope.CUSTOMERS_WRITE, "prepare"),
@@ -38,12 +47,22 @@ HOT_ROUTES: Final = (
     HotRoute("/v1/deposits", "Deposit", bodies.Deposit, Scope.LEDGER_WRITE, "process"),
     HotRoute("/v1/withdrawals", "Withdraw", bodies.Withdraw, Scope.LEDGER_WRITE, "process"),
     HotRoute("/v1/payments", "Pay", bodies.Pay, Scope.PAYMENTS_WRITE, "process"),
-    HotRoute("/v1/payments/{payment}/clear", "Clear a held payment", bodies.Clear, Scope.PAYMENTS_WRITE, "process"),
-    HotRoute(
-        "/v1/payments/{payment}/release", "Release a held payment", bodies.Release, Scope.PAYMENTS_WRITE, "process"
-    ),
-    HotRoute("/v1/payments/{payment}/cancel", "Cancel a held payment", bodies.Cancel, Scope.PAYMENTS_WRITE, "process"),
+    HotRoute(f"{_PAYMENTS}/clear", "Clear a held payment", bodies.Clear, Scope.PAYMENTS_WRITE, "process"),
+    HotRoute(f"{_PAYMENTS}/release", "Release a held payment", bodies.Release, Scope.PAYMENTS_WRITE, "process"),
+    HotRoute(f"{_PAYMENTS}/cancel", "Cancel a held payment", bodies.Cancel, Scope.PAYMENTS_WRITE, "process"),
+    HotRoute(f"{_PAYMENTS}/refund", "Refund a cleared payment", bodies.Refund, _GIVERS, "process"),
+    HotRoute(f"{_PAYMENTS}/return", "Return a cleared payment", bodies.Return, _GIVERS, "process"),
+    HotRoute(f"{_PAYMENTS}/chargeback", "Charge a payment back", bodies.Chargeback, Scope.CONTROL, "process"),
     HotRoute("/v1/batch", "Send many commands", list[bodies.Item], "those of its commands", "process"),
+    HotRoute(f"{_PAYMENTS}/review-decision", "Decide a review", control_bodies.Decide, Scope.REVIEW, "control", True),
+    HotRoute(f"{_PAYMENTS}/recover", "Correct a payment", control_bodies.Recover, Scope.CONTROL, "control", True),
+    HotRoute("/v1/suspense/move", "Move money from suspense", control_bodies.MoveSuspense, Scope.CONTROL, "control", True),
+    HotRoute(f"{_ACCOUNTS}/freeze", "Freeze an account", control_bodies.Freeze, _KEEPERS, "control"),
+    HotRoute(f"{_ACCOUNTS}/unfreeze", "Unfreeze an account", control_bodies.Unfreeze, Scope.CONTROL, "control", True),
+    HotRoute(f"{_ACCOUNTS}/close", "Close an account", control_bodies.Close, _KEEPERS, "control"),
+    HotRoute(f"{_CUSTOMERS}/tier", "Change a customer's tier", control_bodies.SetTier, Scope.CONTROL, "control", True),
+    HotRoute(f"{_CUSTOMERS}/limits", "Set a customer's own limit", control_bodies.SetLimit, Scope.CONTROL, "control", True),
+    HotRoute("/v1/approval-rules", "Set how many must approve", control_bodies.SetApprovals, Scope.CONTROL, "control", True),
 )
 #: Problems by status. The kinds of each are in its problem's `type`.
 PROBLEMS: Final = {
@@ -67,15 +86,19 @@ def document(reading: Document, version: str) -> Document:
 
     :param reading: Litestar's document of the ordinary routes.
     """
-    answers = [Outcome, Refusal, ProblemBody]
+    answers = [Outcome, Refusal, RequestView, ProblemBody]
     types = [route.body for route in HOT_ROUTES] + answers
     schemas, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    body_schemas, (outcome, refusal, problem) = schemas[: len(HOT_ROUTES)], schemas[len(HOT_ROUTES) :]
+    body_schemas, (outcome, refusal, asked, problem) = schemas[: len(HOT_ROUTES)], schemas[len(HOT_ROUTES) :]
     batch = {"type": "array", "items": {"anyOf": [outcome, refusal]}}
     paths = {path: _reading_path(item, problem) for path, item in reading["paths"].items()}
     for route, schema in zip(HOT_ROUTES, body_schemas, strict=True):
         answer = batch if route.path == "/v1/batch" else outcome
-        paths.setdefault(route.path, {})["post"] = _operation(route, schema, answer, problem)
+        paths.setdefault(route.path, {})["post"] = operation = _operation(route, schema, answer, problem)
+        if route.dangerous:
+            content = {"application/json": {"schema": asked}}
+            operation["responses"]["200"] = {"description": "Asked for before, and it has ended.", "content": content}
+            operation["responses"]["202"] = {"description": "Others must approve it first.", "content": content}
     known = {**reading.get("components", {}).get("schemas", {}), **components}
     return {
         "openapi": "3.1.0",
@@ -84,6 +107,7 @@ def document(reading: Document, version: str) -> Document:
             {"name": "prepare", "description": "Before a payment: customers, accounts, limits."},
             {"name": "process", "description": "During a payment: money moves."},
             {"name": "review", "description": "Afterwards: payments, histories, status."},
+            {"name": "control", "description": "People who control: reviews, freezes, tiers, limits, corrections, approvals."},
         ],
         "security": [{"key": []}],
         "paths": dict(sorted(paths.items())),
@@ -99,14 +123,21 @@ def _operation(route: HotRoute, body: Document, answer: Document, problem: Docum
         "summary": route.summary,
         "tags": [route.tag],
         "description": f"{_doc(route)} Scope: {route.scope}.",
-        "operationId": route.path.removeprefix("/v1/").replace("/{payment}/", "_").replace("/", "_"),
+        "operationId": _identity(route.path),
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": _all_answers(route, answer, problem),
     }
-    if "{payment}" in route.path:
-        schema = {"type": "string", "description": "A payment's id, `pay_` and 13 characters."}
-        operation["parameters"] = [{"name": "payment", "in": "path", "required": True, "schema": schema}]
+    for name, prefix in (("payment", "pay"), ("account", "acc"), ("customer", "cus")):
+        if f"{{{name}}}" in route.path:
+            schema = {"type": "string", "description": f"The {name}'s id, `{prefix}_` and 13 characters."}
+            operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": schema}]
     return operation
+
+
+def _identity(path: str) -> str:
+    """A route's name among all: payments_clear."""
+    parts = [part for part in path.removeprefix("/v1/").split("/") if not part.startswith("{")]
+    return "_".join(parts).replace("-", "_")
 
 
 def _doc(route: HotRoute) -> str:

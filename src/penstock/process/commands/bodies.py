@@ -30,11 +30,24 @@ AmountMinor = Annotated[
 ]
 CurrencyCode = Literal["CNY", "USD", "EUR", "HKD", "JPY"]
 PaymentTypeName = Literal["transfer", "purchase", "bill"]
+Arrival = Literal["instant", "ordinary", "next_day"]
 Reference = Annotated[str, Meta(max_length=140, description="The caller's own words for the payment.")]
 Metadata = Annotated[dict[str, str], Meta(description="Names and texts that the journal keeps beside the payment.")]
 Lifetime = Annotated[
     int, Meta(ge=1, le=_SECONDS_OF_A_YEAR, description="Seconds until a hold runs out; absent = the policy's.")
 ]
+
+
+class BankAccount(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An account at a bank, in the words of ISO 20022: the creditor's name, account and agent."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=140, description="The creditor's name, as its bank knows it.")]
+    account: Annotated[
+        str, Meta(pattern="^[A-Za-z0-9]{4,34}$", description="IBAN without spaces, or the bank's own account number.")
+    ]
+    agent: Annotated[
+        str, Meta(pattern="^[A-Z0-9]{6,35}$", description="The creditor's bank: a BIC, or a clearing system's member id.")
+    ]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
@@ -72,21 +85,25 @@ class Deposit(WithText, frozen=True, kw_only=True):
 
 
 class Withdraw(WithText, frozen=True, kw_only=True):
-    """Money leaves an account to the outside."""
+    """Money leaves an account to the outside; with `to` by bank transfer, and then the bank's answer ends it."""
 
     account: AccountId
     amount_minor: AmountMinor
     currency: CurrencyCode
+    to: BankAccount | None = None
 
 
 class Pay(WithText, frozen=True, kw_only=True):
-    """Pay from one account to another, at once or by a hold that is cleared later."""
+    """Pay from one account to another: at once, at a later arrival, or by a hold that is cleared later."""
 
     payer: AccountId
     payee: AccountId
     amount_minor: AmountMinor
     currency: CurrencyCode
     type: PaymentTypeName
+    arrival: Annotated[
+        Arrival, Meta(description="When the payee has the money; until then the payer may cancel. Not with `hold_only`.")
+    ] = "instant"
     hold_only: bool = False
     hold_lifetime_s: Lifetime | None = None
 
@@ -106,6 +123,26 @@ class Release(Body, frozen=True, kw_only=True):
 
 class Cancel(Body, frozen=True, kw_only=True):
     """End a held payment on the payer's wish; what is still held goes back."""
+
+
+class GiveBack(WithText, frozen=True, kw_only=True):
+    """A command that gives back what was cleared; `amount_minor` absent = all that is left."""
+
+    amount_minor: AmountMinor | None = None
+
+
+class Refund(GiveBack, frozen=True, kw_only=True):
+    """The payee gives back all that is left of a cleared payment, or a part; a deposit goes back through the bank."""
+
+
+class Return(GiveBack, frozen=True, kw_only=True):
+    """The payee's side sends back what it could not use, all that is left or a part."""
+
+
+class Chargeback(GiveBack, frozen=True, kw_only=True):
+    """A dispute that the payer won: the payee pays back, and the fee of a chargeback, whatever freezes it has."""
+
+    from_suspense: Annotated[bool, Meta(description="The operator pays, out of suspense, without a fee.")] = False
 
 
 class OpenCustomerItem(OpenCustomer, tag_field="command", tag="open_customer", frozen=True, kw_only=True):
@@ -146,5 +183,25 @@ class CancelItem(Cancel, tag_field="command", tag="cancel", frozen=True, kw_only
     payment: PaymentId
 
 
-Item = OpenCustomerItem | OpenAccountItem | DepositItem | WithdrawItem | PayItem | ClearItem | ReleaseItem | CancelItem
-FollowUp = Clear | Release | Cancel
+class RefundItem(Refund, tag_field="command", tag="refund", frozen=True, kw_only=True):
+    """``refund`` in a batch."""
+
+    payment: PaymentId
+
+
+class ReturnItem(Return, tag_field="command", tag="return", frozen=True, kw_only=True):
+    """``return`` in a batch."""
+
+    payment: PaymentId
+
+
+class ChargebackItem(Chargeback, tag_field="command", tag="chargeback", frozen=True, kw_only=True):
+    """``chargeback`` in a batch."""
+
+    payment: PaymentId
+
+
+Item = (
+    OpenCustomerItem | OpenAccountItem | DepositItem | WithdrawItem | PayItem | ClearItem | ReleaseItem | CancelItem
+    | RefundItem | ReturnItem | ChargebackItem
+)  # fmt: skip

@@ -11,10 +11,11 @@ from msgspec import UNSET, UnsetType
 from numpy.typing import NDArray
 
 from penstock.contracts import ids as public
-from penstock.contracts.commands import Kind, Status
+from penstock.contracts.commands import NEVER_US, Flag, Kind, Status
 from penstock.contracts.ids import PublicIds
 from penstock.contracts.lane_port import Reply
 from penstock.contracts.reasons import EXPLANATIONS
+from penstock.contracts.states import FOLLOW_UPS, STARTS
 from penstock.contracts.words import CURRENCY_CODES, KINDS, REASONS, STATES, TYPES, time_text
 from penstock.kit.http.problem import Problem
 
@@ -22,7 +23,15 @@ from penstock.kit.http.problem import Problem
 _REFUSED: Final = int(Status.REFUSED)
 _REPLAYED: Final = int(Status.REPLAYED)
 _LAST_OPENING: Final = int(Kind.OPEN_ACCOUNT)
-_PAYMENTS: Final = frozenset({Kind.PAY, Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.EXPIRE})
+_SET_ACCOUNT: Final = int(Kind.SET_ACCOUNT)
+_TO_SUSPENSE: Final = int(Flag.TO_SUSPENSE)
+#: What starts a payment: the row's own sequence names it. Follow-ups say which one they are about.
+_STARTS: Final = frozenset(map(int, STARTS))
+_FOLLOW_UPS: Final = frozenset(map(int, FOLLOW_UPS))
+#: What moves no money, so that its outcome has no amounts.
+_SETTINGS: Final = frozenset(map(int, (Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS)))
+#: What is about a customer.
+_OF_CUSTOMERS: Final = frozenset(map(int, (Kind.OPEN_CUSTOMER, Kind.OPEN_ACCOUNT, Kind.SET_CUSTOMER)))
 
 
 class Words(msgspec.Struct, frozen=True, gc=False):
@@ -52,10 +61,12 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     held_minor: int | UnsetType = UNSET
     moved_minor: int | UnsetType = UNSET
     fee_minor: int | UnsetType = UNSET
+    refundable_minor: int | UnsetType = UNSET
     currency: str | UnsetType = UNSET
     payer: str | UnsetType = UNSET
     payee: str | UnsetType = UNSET
     expires: str | UnsetType = UNSET
+    to_suspense: bool | UnsetType = UNSET
     message: Words | UnsetType = UNSET
     next_step: Words | UnsetType = UNSET
     retry: str | UnsetType = UNSET
@@ -123,9 +134,9 @@ def outcomes(replies: NDArray[Any], command_ids: Sequence[str], ids: PublicIds) 
 
     :param replies: ``REPLY`` records (commands,).
     """
-    first = np.where(replies["kind"] == Kind.PAY, replies["seq"], replies["ref_seq"])
-    about_payments = np.isin(replies["kind"], list(_PAYMENTS))
-    payments = _encode(ids, public.Kind.PAYMENT, np.where(about_payments, first, 0))
+    named = np.where(np.isin(replies["kind"], list(_FOLLOW_UPS)), replies["ref_seq"], 0)
+    first = np.where(np.isin(replies["kind"], list(_STARTS)), replies["seq"], named)
+    payments = _encode(ids, public.Kind.PAYMENT, first)
     payers = _encode(ids, public.Kind.ACCOUNT, replies["payer_account"])
     payees = _encode(ids, public.Kind.ACCOUNT, replies["payee_account"])
     rows = map(Reply._make, replies.tolist())
@@ -146,15 +157,15 @@ def from_row(reply: Reply, row: Sequence[int]) -> Reply:
 #: The fields of a reply that a journal row has as well, in the order of ``store.rows``.
 ROW_FIELDS: Final = (
     "seq", "time_us", "ref_seq", "payer_account", "payee_account", "amount_minor", "held_minor", "moved_minor",
-    "fee_minor", "expires_us", "customer", "kind", "state", "reason", "payment_type", "currency",
+    "fee_minor", "expires_us", "left_minor", "customer", "kind", "state", "reason", "payment_type", "currency", "flags",
 )  # fmt: skip
 assert set(ROW_FIELDS) < set(Reply._fields)
 
 
 def _payment_seq(reply: Reply) -> int:
-    if reply.kind not in _PAYMENTS:
-        return 0
-    return reply.seq if reply.kind == Kind.PAY else reply.ref_seq
+    if reply.kind in _STARTS:
+        return reply.seq
+    return reply.ref_seq if reply.kind in _FOLLOW_UPS else 0
 
 
 def _encode(ids: PublicIds, kind: public.Kind, indices: NDArray[np.int64]) -> list[str]:
@@ -182,9 +193,11 @@ def _form(
     ids: PublicIds,
     status: int | UnsetType,
 ) -> Outcome:
-    (_, seq, as_of_seq, time_us, _, _, _, amount, held, moved, fee, expires_us, customer, _, kind, treated, state,
-     reason, payment_type, currency, _) = reply  # fmt: skip
+    (_, seq, as_of_seq, time_us, _, _, _, amount, held, moved, fee, expires_us, left, customer, _, kind, treated, state,
+     reason, payment_type, currency, flags) = reply  # fmt: skip
     opened = kind <= _LAST_OPENING
+    moves = not opened and kind not in _SETTINGS
+    account = payee if opened else payer if kind == _SET_ACCOUNT else ""
     declined = reason != 0
     return Outcome(
         command_id,
@@ -197,17 +210,19 @@ def _form(
         as_of_seq,
         treated == _REPLAYED,
         payment or UNSET,
-        ids.encode(public.Kind.CUSTOMER, customer) if opened and customer else UNSET,
-        payee if opened and payee else UNSET,
+        ids.encode(public.Kind.CUSTOMER, customer) if customer and kind in _OF_CUSTOMERS else UNSET,
+        account or UNSET,
         TYPES[payment_type] if payment_type else UNSET,
-        UNSET if opened else amount,
-        UNSET if opened else held,
-        UNSET if opened else moved,
-        UNSET if opened else fee,
+        amount if moves or amount else UNSET,
+        held if moves else UNSET,
+        moved if moves else UNSET,
+        fee if moves else UNSET,
+        left if payment and not declined else UNSET,
         CURRENCY_CODES[currency] or UNSET,
-        payer or UNSET,
-        UNSET if opened else payee or UNSET,
-        time_text(expires_us) if expires_us else UNSET,
+        payer or UNSET if moves else UNSET,
+        payee or UNSET if moves else UNSET,
+        time_text(expires_us) if 0 < expires_us < NEVER_US else UNSET,
+        True if flags & _TO_SUSPENSE else UNSET,
         _MESSAGES[reason] if declined else UNSET,
         _NEXT_STEPS[reason] if declined else UNSET,
         _RETRIES[reason] if declined else UNSET,

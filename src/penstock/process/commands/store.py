@@ -1,4 +1,4 @@
-"""What the journal says of a command that was sent again. All SQL of this feature."""
+"""What the journal says of commands sent again, and of payments that commands are about. All SQL of this feature."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from typing import Any, Final
 
 from psycopg import AsyncConnection
 
+from penstock.contracts.states import STARTS
 from penstock.process.commands.outcome import ROW_FIELDS
 
 _ROWS: Final = f"SELECT {', '.join(ROW_FIELDS)} FROM journal WHERE lane = %s AND seq = ANY(%s)"  # noqa: S608 - constants
+_AMOUNT: Final = "SELECT amount_minor FROM journal WHERE lane = %s AND seq = %s AND kind = ANY(%s)"
 
 
 async def rows(connection: AsyncConnection[Any], lane: int, seqs: Sequence[int]) -> dict[int, tuple[int, ...]]:
     """The rows at the given sequences, by sequence, in the order of ``ROW_FIELDS``."""
     found = await connection.execute(_ROWS, (lane, list(seqs)))
     return {row[0]: row for row in await found.fetchall()}
+
+
+async def amount_minor(connection: AsyncConnection[Any], lane: int, seq: int) -> int | None:
+    """The amount of the payment that starts at ``seq``, None when none does."""
+    found = await (await connection.execute(_AMOUNT, (lane, seq, list(map(int, STARTS))))).fetchone()
+    return None if found is None else int(found[0])
