@@ -74,14 +74,16 @@ async def open_office(
     office = Office(lane, PublicIds(around.public_id_key), settings, database.connection, _now)
     await database.open()
     tasks = [_start(lane.keep_connected()), _start(lane.keep_time())]
+    closing = contextlib.AsyncExitStack()
     try:
-        services = Services(office, await _own_client(office))
+        services = Services(office, await _own_client(office), closing)
         tasks += _start_jobs(choose(services), services)
         yield services
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await closing.aclose()
         lane.close()
         await database.close()
 

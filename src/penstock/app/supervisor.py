@@ -23,7 +23,7 @@ from penstock.app import running, wiring
 from penstock.app.children import Child, Endings
 from penstock.journal import partitions
 from penstock.journal.migrate import ROLES, migrate, set_passwords
-from penstock.kit import db, postgres
+from penstock.kit import db, postgres, workflows
 from penstock.kit.settings import Settings
 
 log = structlog.get_logger()
@@ -143,6 +143,7 @@ class Supervisor:
             admin_dsn = postgres.make_dsn(self.settings.home, secrets, postgres.ADMIN)
             migrate(admin_dsn)
             set_passwords(admin_dsn, secrets.database_password)
+            workflows.prepare(admin_dsn, "penstock_office")
         self._check_database()
         self._children = self._make_children()
 

@@ -45,7 +45,7 @@ class Settings:
     bank_timeout_s: float = _setting(10.0, "seconds", "longest wait for an answer of the bank; beyond: outcome unknown, it is asked again", 0.1, 300)
     bank_look_s: float = _setting(2.0, "seconds", "pause between two looks at the bank's notifications, and first pause before an unknown outcome is asked for", 0.05, 3600)
     bank_longest_pause_s: float = _setting(60.0, "seconds", "longest pause between two questions about one credit transfer", 0.1, 86_400)
-    bank_workers: int = _setting(8, "workflows", "workflows with the bank that run at once", 1, 64)
+    bank_requests: int = _setting(8, "requests", "to the bank at once; further ones wait their turn", 1, 256)
     bank_statement_delay_s: float = _setting(1800.0, "seconds", "after midnight UTC the statement of the day before is fetched so late", 0, 86_400)
 
     customers_max: int = _setting(2_000_000, "customers", "beyond: customers_full", 16, 2**31 - 1)
@@ -95,6 +95,7 @@ class Settings:
     event_polls: int = _setting(4, "requests", "for events, of one API client, that wait at one edge; beyond: 429", 1, 1_000)
     webhooks_per_client: int = _setting(16, "webhooks", "of one API client; beyond: 409", 1, 1_000)
     webhook_private_addresses: int = _setting(0, "0 or 1", "1 = webhooks may go to private addresses and over http; production refuses it", 0, 1)
+    webhook_ca_file: str = _setting("", "PEM file", "certificates that webhooks trust beside the public ones; empty = none")
     webhook_timeout_s: float = _setting(15.0, "seconds", "a delivery is answered within so long, or has failed", 0.1, 120)
     webhook_concurrency: int = _setting(32, "deliveries", "under way at once", 1, 1_000)
     webhook_share: int = _setting(8, "deliveries", "under way at once to one endpoint", 1, 1_000)

@@ -53,12 +53,14 @@ def migrate_database(
     """Bring a PostgreSQL of your own to the newest schema, and set the roles' passwords from the secrets folder."""
     from penstock.app import wiring
     from penstock.journal.migrate import ROLES, migrate, set_passwords
+    from penstock.kit import workflows
 
     secrets = wiring.secrets(wiring.load())
     for role in ROLES:
         secrets.database_password(role)
     migrate(admin_url)
     set_passwords(admin_url, secrets.database_password)
+    workflows.prepare(admin_url, "penstock_office")
     typer.echo("The database has the newest schema; the roles have their passwords.")
 
 

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from penstock.app.office.jobs import Job, Services
+from penstock.app.office.approvals import finish_approved_job
+from penstock.app.office.jobs import Job, Services, tail_job
+from penstock.app.office.rails import rails_jobs
+from penstock.review.reviews import tail as reviews
 
 
-def make_jobs(services: Services) -> list[Job]:  # noqa: ARG001 - what the jobs are made from
+def make_jobs(services: Services) -> list[Job]:
     """All jobs of the office's process."""
-    return []
+    settings = services.office.settings
+    return [
+        tail_job(reviews.make_tail(settings)),
+        finish_approved_job(),
+        *rails_jobs(services),
+    ]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -29,6 +30,8 @@ class Services:
     office: Office
     #: The number of the API client 'penstock', under which the office sends commands (with ``Flag.OPERATES``).
     client: int
+    #: What jobs have opened for themselves: closed after all jobs have stopped.
+    closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @property
     def lane(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
@@ -44,12 +45,13 @@ class BankAway(Exception):
 class Bank:
     """Speaks the protocol of docs/rails.md; owns its connections from construction to ``close``."""
 
-    def __init__(self, url: str, key: str, timeout_s: float) -> None:
-        """``key``: what proves us to the bank; it goes into a header and nowhere else.
+    def __init__(self, url: str, key: str, timeout_s: float, requests: int = 8) -> None:
+        """``key``: what proves us to the bank; it goes into a header and nowhere else; ``requests``: most at once.
 
         :raises BadSetting: for an address to which money must not be sent.
         """
         require_bank_url(url)
+        self._turns = asyncio.Semaphore(requests)
         self._http = httpx.AsyncClient(
             base_url=url, timeout=timeout_s, trust_env=False, follow_redirects=False, verify=_tls(),
             headers={"authorization": f"Bearer {key}", "content-type": "application/json"},
@@ -62,7 +64,8 @@ class Bank:
     async def send(self, transfer: CreditTransfer) -> Said:
         """Send a credit transfer; the same one may be sent again, the bank carries it out once."""
         try:
-            response = await self._http.post("/credit-transfers", content=msgspec.json.encode(transfer))
+            async with self._turns:
+                response = await self._http.post("/credit-transfers", content=msgspec.json.encode(transfer))
         except httpx.HTTPError as error:
             return _unknown(type(error).__name__)
         return _said(response, transfer.end_to_end_id)
@@ -70,7 +73,8 @@ class Bank:
     async def look(self, end_to_end_id: str) -> Said | None:
         """Ask what became of a credit transfer; None when the bank does not know it: then it may be sent again."""
         try:
-            response = await self._http.get(f"/credit-transfers/{quote(end_to_end_id, safe='')}")
+            async with self._turns:
+                response = await self._http.get(f"/credit-transfers/{quote(end_to_end_id, safe='')}")
         except httpx.HTTPError as error:
             return _unknown(type(error).__name__)
         return None if response.status_code == httpx.codes.NOT_FOUND else _said(response, end_to_end_id)
@@ -94,7 +98,8 @@ class Bank:
 
     async def _read(self, path: str, query: dict[str, Any], kind: type[T]) -> T:
         try:
-            response = await self._http.get(path, params=query)
+            async with self._turns:
+                response = await self._http.get(path, params=query)
         except httpx.HTTPError as error:
             raise BankAway(f"{path}: {type(error).__name__}") from error
         if response.status_code != httpx.codes.OK or len(response.content) > _LARGEST_ANSWER:

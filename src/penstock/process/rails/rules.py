@@ -10,7 +10,6 @@ from penstock.contracts import ids as public
 from penstock.contracts.commands import Kind, Status
 from penstock.contracts.ids import PublicIds
 from penstock.contracts.reasons import Reason
-from penstock.contracts.states import State
 from penstock.process.rails.bank import Outcome
 
 #: The tail that sees what has to leave and what was booked.
@@ -58,10 +57,3 @@ def follow_up(outcome: Outcome) -> Kind:
 def took_effect(status: int, reason: int) -> bool:
     """Whether the lane did what it was told, now or when it was told before."""
     return status in (Status.DONE, Status.REPLAYED) and reason == Reason.OK
-
-
-def leaves_by_bank(kind: int, state: int) -> bool:
-    """Whether a row of a payment at the bank means that a credit transfer has to be sent."""
-    if kind == Kind.REFUND:
-        return state == State.REFUNDING
-    return kind in (Kind.WITHDRAW, Kind.DECIDE_REVIEW, Kind.EXPIRE) and state == State.HELD

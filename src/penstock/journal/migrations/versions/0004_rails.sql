@@ -69,13 +69,13 @@ CREATE TABLE rail_statement_entry (
     bank_reference text     NOT NULL,
     date           date     NOT NULL,
     kind           text     NOT NULL CHECK (kind IN ('debit', 'credit', 'return')),
-    end_to_end_id  text     NOT NULL,
+    reference      text     NOT NULL,   -- as in rail_booking
     currency       smallint NOT NULL,
     amount_minor   bigint   NOT NULL,
     PRIMARY KEY (account, bank_reference)
 );
 CREATE INDEX rail_statement_entry_date ON rail_statement_entry (lane, date);
-CREATE INDEX rail_statement_entry_transfer ON rail_statement_entry (lane, end_to_end_id) WHERE kind = 'debit';
+CREATE INDEX rail_statement_entry_reference ON rail_statement_entry (lane, reference);
 
 CREATE TABLE rail_reconciliation (
     lane          smallint    NOT NULL,
@@ -93,7 +93,7 @@ CREATE TABLE rail_difference (
     lane          smallint    NOT NULL,
     date          date        NOT NULL,
     kind          text        NOT NULL CHECK (kind IN ('missing_at_bank', 'missing_here', 'amount_differs',
-                              'rejected_but_paid', 'booked_twice', 'statement_sum')),
+                              'rejected_but_paid', 'statement_sum')),
     reference     text        NOT NULL,         -- end-to-end id or bank reference; the account of a statement
     currency      smallint    NOT NULL,
     bank_minor    bigint,                       -- NULL = the bank has nothing

@@ -1,0 +1,90 @@
+"""The jobs of the rails: they exist when a bank is connected."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+import structlog
+
+from penstock.app import wiring
+from penstock.app.office.jobs import Job, Services, Step, tail_job
+from penstock.kit import workflows as durable
+from penstock.kit.settings import Settings
+from penstock.process.rails import actions, workflows
+from penstock.process.rails.actions import Rails
+from penstock.process.rails.bank import Bank, BankAway
+from penstock.process.rails.tail import make_tail
+
+log = structlog.get_logger()
+
+_HAND_OVER_S: Final = 0.1
+_REVIVE_S: Final = 30.0
+
+
+def open_bank(settings: Settings) -> Bank:
+    """The bank of these settings; the caller closes it.
+
+    :raises BadSetting, BadSecret: for an address or a key that cannot be used.
+    """
+    key = wiring.secrets(settings).bank_key()
+    return Bank(settings.bank_url, key, settings.bank_timeout_s, settings.bank_requests)
+
+
+def open_rails(services: Services) -> Rails:
+    """What the flows work with; the bank is closed with the services."""
+    bank = open_bank(services.office.settings)
+    services.closing.push_async_callback(bank.close)
+    return Rails(services.office, bank, services.client, random.SystemRandom().random)
+
+
+def rails_jobs(services: Services) -> list[Job]:
+    """The tail, the workflows and the bank's notifications; nothing without a bank.
+
+    The tail runs without a bank too: a bank that was connected once may have left something behind.
+    """
+    settings = services.office.settings
+    tail = tail_job(make_tail(services.office.ids, services.client))
+    if not settings.bank_url:
+        return [tail]
+    rails = open_rails(services)
+    at_work = _Workflows(services, rails)
+    return [
+        tail,
+        Job("rails:workflows", at_work.hand_over, _HAND_OVER_S),
+        Job("rails:revive", at_work.revive, _REVIVE_S),
+        Job("rails:notifications", _notifications(rails), settings.bank_look_s),
+    ]
+
+
+class _Workflows:
+    """The workflows of this process: launched by the first hand-over that can, stopped with the services."""
+
+    def __init__(self, services: Services, rails: Rails) -> None:
+        self._services = services
+        self._flows = workflows.register(rails)
+        self._launched = False
+
+    async def hand_over(self, services: Services) -> bool:
+        """Hand waiting transfers and arrivals over to workflows."""
+        if not self._launched:
+            dsn = wiring.dsn(services.office.settings, "penstock_office")
+            services.closing.enter_context(durable.launched(dsn, f"office-{services.lane}"))
+            self._launched = True
+            log.info("workflows launched", lane=services.lane)
+        return await workflows.hand_over(self._flows)
+
+    async def revive(self, services: Services) -> bool:  # noqa: ARG002 - a step is given them
+        """Begin anew what has failed."""
+        return self._launched and await workflows.revive(self._flows)
+
+
+def _notifications(rails: Rails) -> Step:
+    async def step(_: Services) -> bool:
+        try:
+            return await actions.fetch_notifications(rails)
+        except BankAway as away:
+            log.warning("bank_away", why=str(away))
+            return False
+
+    return step

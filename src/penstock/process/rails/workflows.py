@@ -1,0 +1,143 @@
+"""The flows with the bank as DBOS workflows: every step is done again, or found done, after any crash.
+
+A workflow sleeps while the bank owes an answer, however long; it ends when the lane has followed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from dbos import DBOS, SetWorkflowID, StepOptions
+
+from penstock.process.rails import actions, rules, store
+from penstock.process.rails.actions import Rails
+from penstock.process.rails.bank import Outcome
+
+T = TypeVar("T")
+_QUEUE: Final = "rails"
+_MOST_AT_ONCE: Final = 100
+_POLLING_S: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Flows:
+    """The registered workflows, and how they are handed over."""
+
+    rails: Rails
+    transfer_out: Callable[[int, int, int], Any]
+    book_arrival: Callable[[int, int, int], Any]
+
+
+def register(rails: Rails) -> Flows:
+    """Register the workflows with DBOS, once in a process, before it is launched."""
+
+    @DBOS.workflow(name="rail_transfer_out", max_recovery_attempts=None)
+    async def transfer_out(lane: int, seq: int, time_ms: int) -> None:
+        """Have a credit transfer carried out, and let the lane follow the bank's answer."""
+        assert lane == rails.lane
+        attempt = 0
+        while (await _step("ask_bank", actions.ask_bank, rails, seq))[0] == Outcome.UNKNOWN:
+            await DBOS.sleep_async(await _pause(rails, attempt))
+            attempt += 1
+        while not await _step("tell_lane", actions.tell_lane, rails, seq, time_ms):
+            time_ms = await _step("now", _now_ms, rails)
+
+    @DBOS.workflow(name="rail_book_arrival", max_recovery_attempts=None)
+    async def book_arrival(lane: int, number: int, time_ms: int) -> None:
+        """Book what arrived at the bank."""
+        assert lane == rails.lane
+        attempt = 0
+        while (found := await _step("book", actions.book, rails, number, time_ms)) != "done":
+            if found == "expired":
+                time_ms = await _step("now", _now_ms, rails)
+                continue
+            await DBOS.sleep_async(await _pause(rails, attempt))
+            attempt += 1
+
+    return Flows(rails, transfer_out, book_arrival)
+
+
+async def hand_over(flows: Flows) -> bool:
+    """Hand over to workflows what waits for one; whether there may be more at once.
+
+    Done again after a crash: a workflow's id stands for one workflow.
+    """
+    rails = flows.rails
+    async with rails.office.connection() as connection:
+        seqs, numbers = await store.to_start(connection, rails.lane, _MOST_AT_ONCE)
+    for seq in seqs:
+        await _start(flows, rules.out_workflow(rails.lane, seq), seq)
+    for number in numbers:
+        await _start_arrival(flows, rules.in_workflow(rails.lane, number), number)
+    if seqs or numbers:
+        async with rails.office.connection() as connection:
+            await store.mark_started(connection, rails.lane, seqs, numbers)
+    return len(seqs) == _MOST_AT_ONCE or len(numbers) == _MOST_AT_ONCE
+
+
+async def revive(flows: Flows) -> bool:
+    """Begin anew what waits but whose workflow has ended with an error: a mistake of ours that was mended."""
+    rails = flows.rails
+    async with rails.office.connection() as connection:
+        seqs, numbers = await store.waiting(connection, rails.lane, _MOST_AT_ONCE)
+    for seq in seqs:
+        if again := await _next_id(rules.out_workflow(rails.lane, seq)):
+            await _start(flows, again, seq)
+    for number in numbers:
+        if again := await _next_id(rules.in_workflow(rails.lane, number)):
+            await _start_arrival(flows, again, number)
+    return False
+
+
+async def _start(flows: Flows, name: str, seq: int) -> None:
+    async with flows.rails.office.connection() as connection:
+        found = await store.transfer(connection, flows.rails.lane, seq)
+    with SetWorkflowID(name):
+        await DBOS.start_workflow_async(flows.transfer_out, found.lane, seq, found.time_us // 1000)
+
+
+async def _start_arrival(flows: Flows, name: str, number: int) -> None:
+    async with flows.rails.office.connection() as connection:
+        found = await store.arrived(connection, number)
+    with SetWorkflowID(name):
+        await DBOS.start_workflow_async(flows.book_arrival, flows.rails.lane, number, found.seen_us // 1000)
+
+
+async def _next_id(name: str) -> str | None:
+    """The id of a new workflow in place of those that ended with an error; None while one is at work."""
+    again = 0
+    while True:
+        numbered = name if again == 0 else f"{name}-{again}"
+        status = await DBOS.get_workflow_status_async(numbered)
+        if status is None:
+            return numbered
+        if status.status in ("PENDING", "ENQUEUED", "DELAYED"):
+            return None
+        again += 1
+
+
+async def _step(name: str, work: Callable[..., Awaitable[T]], *given: Any) -> T:
+    """One step; ``name`` is what DBOS remembers it by."""
+
+    @functools.wraps(work)
+    async def run() -> T:
+        return await work(*given)
+
+    found: T = await DBOS.run_step_async(StepOptions(name=name), run)
+    return found
+
+
+async def _pause(rails: Rails, attempt: int) -> float:
+    settings = rails.office.settings
+    return await _step("pause", _choose_pause, rails, attempt, settings.bank_look_s, settings.bank_longest_pause_s)
+
+
+async def _choose_pause(rails: Rails, attempt: int, first_s: float, longest_s: float) -> float:
+    return rules.pause_s(attempt, first_s, longest_s, rails.chance())
+
+
+async def _now_ms(rails: Rails) -> int:
+    return int(rails.office.now().timestamp() * 1000)
