@@ -99,6 +99,10 @@ class World:
         self.process._ring.close()
         self.process._lane.writer.close()
 
+    def start_lane_again(self, database: Database) -> None:
+        """A new lane on the journal of the one that was stopped."""
+        self.process, self.thread = run_lane(database, self.settings)
+
     @asynccontextmanager
     async def api(self) -> AsyncIterator[Api]:
         async with open_door(self.settings, 0, self.around) as door:
@@ -113,14 +117,20 @@ def make_world(database: Database, home: Path, **changes: Any) -> World:
     bounds = {"customers_max": 1_000, "accounts_max": 1_100, "holds_max": 200, "holds_per_account": 50, **changes}
     settings = settings_for(home, next_lane(), key_refresh_s=0.1, **bounds)
     warm_kernels()  # compiling them while requests wait would take longer than the reply time-out
+    process, thread = run_lane(database, settings)
+    around = Surroundings(database.dsn("penstock_edge"), home / "lane.sock", ID_KEY)
+    return World(settings, around, _make_keys(database), process, thread)
+
+
+def run_lane(database: Database, settings: Settings) -> tuple[LaneProcess, threading.Thread]:
+    """A lane in a thread, on its socket in the settings' home."""
     lane = start_lane(database, settings, int(time.time() * 1e6))
-    ring = RingServer(home / "lane.sock", COMMAND, REPLY)
-    checkpointer = Checkpointer(home, settings.lane, settings.checkpoint_step_bytes, settings.checkpoints_kept)
+    ring = RingServer(settings.home / "lane.sock", COMMAND, REPLY)
+    checkpointer = Checkpointer(settings.home, settings.lane, settings.checkpoint_step_bytes, settings.checkpoints_kept)
     process = LaneProcess(settings, lane, ring, checkpointer)
     thread = threading.Thread(target=process.run, daemon=True)
     thread.start()
-    around = Surroundings(database.dsn("penstock_edge"), home / "lane.sock", ID_KEY)
-    return World(settings, around, _make_keys(database), process, thread)
+    return process, thread
 
 
 def _make_keys(database: Database) -> dict[str, str]:

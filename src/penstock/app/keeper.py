@@ -1,4 +1,4 @@
-"""The keeper process: partitions ahead of the lane, signed heads, and indices on what is closed.
+"""The keeper process: partitions ahead of the lane, signed heads, indices on what is closed, old keys forgotten.
 
 It works on the database alone, at low priority, and outlives restarts of the database. Two loops:
 signing and attaching must go on each second while an index is built for minutes.
@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -24,12 +25,15 @@ from penstock.journal.heads import HeadSigner
 from penstock.kit import db
 from penstock.kit.settings import Settings
 from penstock.kit.telemetry import set_up_logging
+from penstock.process.idempotency import store as idempotency
 
 log = structlog.get_logger()
 
 _ROLE: Final = "penstock_keeper"
 _NICE: Final = 10
 _INDEX_PAUSE_S: Final = 1.0
+#: Most Idempotency-Keys forgotten in one round, which takes a second or more.
+_KEYS_A_ROUND: Final = 2_000
 _LONGEST_PAUSE_S: Final = 5.0
 #: After so long without a database the process ends; the supervisor says so and starts another.
 _PATIENCE_S: Final = 300.0
@@ -61,6 +65,11 @@ def index_closed(settings: Settings, connection: Connection[Any]) -> None:
         return
     for partition in partitions.close_and_index(connection, settings.lane, position[0]):
         log.info("partition indexed", lane=partition.lane, first_seq=partition.first_seq)
+
+
+def forget_keys(settings: Settings, connection: Connection[Any], now: datetime) -> int:
+    """Forget Idempotency-Keys that are older than they need to be; one bounded piece, and how many they were."""
+    return idempotency.purge(connection, now - timedelta(days=settings.idempotency_days), _KEYS_A_ROUND)
 
 
 def repeat(connect: Callable[[], Connection[Any]], step: Step, pause_s: float, stop: threading.Event) -> None:
@@ -106,11 +115,17 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 def _index(settings: Settings, stop: threading.Event) -> None:
     try:
-        repeat(lambda: _connect_quietly(settings), lambda c: index_closed(settings, c), _INDEX_PAUSE_S, stop)
+        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, c), _INDEX_PAUSE_S, stop)
     except DatabaseGone:
         stop.set()
     except partitions.DuplicateIds:
         log.exception("the journal is wrong; indexing stops until the keeper is started again")
+
+
+def _tidy(settings: Settings, connection: Connection[Any]) -> None:
+    index_closed(settings, connection)
+    if forgotten := forget_keys(settings, connection, datetime.now(UTC)):
+        log.info("idempotency keys forgotten", count=forgotten)
 
 
 def _connect(settings: Settings, name: str) -> Connection[Any]:
