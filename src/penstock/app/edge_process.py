@@ -36,6 +36,7 @@ from penstock.kit.secrets import BadSecret
 from penstock.kit.settings import BadSetting, Settings
 from penstock.kit.telemetry import set_up_logging
 from penstock.process.commands.routes import Services, hot_routes
+from penstock.process.idempotency.actions import Idempotency
 
 log = structlog.get_logger()
 
@@ -91,12 +92,18 @@ def _compose(
     settings: Settings, ids: PublicIds, database: Database, desk: Database, lane: LaneLink, keys: Keys, watch: Watch
 ) -> Door:
     old_ids = TokenBucket(settings.old_ids_per_second, time.monotonic())
-    services = Services(lane, ids, settings, watch.tiers, database.connection, _time_ms, time.monotonic, old_ids)
-    reading = Reading(lane, settings.lane, ids, database.connection, watch.policy, settings.page_entries)
-    metrics = _make_metrics(lane, keys, watch)
     office = Office(lane, ids, settings, desk.connection, _now)
+    services = Services(
+        lane, ids, settings, watch.tiers, database.connection, _time_ms, time.monotonic, old_ids, watch.policy, office
+    )
+    reading = Reading(
+        lane, settings.lane, ids, database.connection, watch.policy, settings.page_entries, wiring.clock_us
+    )
+    metrics = _make_metrics(lane, keys, watch)
     ordinary = make_app(reading, Inside(lane, database, watch, metrics), office)
-    return Door(settings, keys, hot_routes(services), ordinary, metrics, _now, time.monotonic)
+    hot = hot_routes(services)
+    keyed = Idempotency(settings, hot, desk.connection, _now, time.monotonic, os.urandom)
+    return Door(settings, keys, hot, keyed, ordinary, metrics, _now, time.monotonic)
 
 
 def _make_metrics(lane: LaneLink, keys: Keys, watch: Watch) -> EdgeMetrics:

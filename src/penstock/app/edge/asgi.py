@@ -16,10 +16,22 @@ from penstock.app.edge.auth import Keys
 from penstock.app.edge.metrics import EdgeMetrics
 from penstock.app.edge.ordinary import internal_problem
 from penstock.contracts.principal import Principal
-from penstock.kit.http.asgi import Answer, Gone, Header, Receive, Scope, Send, answer_problem, read_body, send_answer
+from penstock.kit.http.asgi import (
+    Answer,
+    Gone,
+    Header,
+    Receive,
+    Scope,
+    Send,
+    answer_problem,
+    headers,
+    read_body,
+    send_answer,
+)
 from penstock.kit.http.buckets import Buckets
 from penstock.kit.http.problem import Problem, too_many
 from penstock.kit.settings import Settings
+from penstock.process.idempotency.actions import Idempotency, Request
 
 log = structlog.get_logger()
 
@@ -30,7 +42,11 @@ _SECURITY: Final[tuple[Header, ...]] = (
     (b"referrer-policy", b"no-referrer"),
 )
 _API_POLICY: Final[Header] = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
-_PAYMENTS: Final = "/v1/payments/"
+#: What the path of a command may name, by its place in the path: /v1/payments/pay_…/clear.
+_NAMED: Final = {"payments": "{payment}", "accounts": "{account}", "customers": "{customer}"}
+_NAMING_PARTS: Final = 5
+#: Hot routes whose path can be read as well.
+_READ_TOO: Final = frozenset({"/v1/approval-rules"})
 _WITHOUT_KEY: Final = frozenset({"/v1/reasons", "/health/live", "/health/ready", "/docs", "/openapi.json"})
 #: Answers below this are written into the socket's buffer at once; a slow reader can only stall larger ones.
 _SMALL_BYTES: Final = 32_768
@@ -40,9 +56,9 @@ Ordinary = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class HotHandler(Protocol):
-    """A hot route: principal, payment of the path (or empty) and body in, answer out."""
+    """A hot route: principal, what the path names (or empty) and body in, answer out."""
 
-    async def __call__(self, principal: Principal, payment: str, body: bytes) -> Answer:
+    async def __call__(self, principal: Principal, named: str, body: bytes) -> Answer:
         """Answer, or raise ``Problem``."""
         ...
 
@@ -55,6 +71,7 @@ class Door:
         settings: Settings,
         keys: Keys,
         hot: Mapping[str, HotHandler],
+        keyed: Idempotency,
         ordinary: Ordinary,
         metrics: EdgeMetrics,
         now: Callable[[], datetime],
@@ -63,6 +80,7 @@ class Door:
         self._settings = settings
         self._keys = keys
         self._hot = hot
+        self._keyed = keyed
         self._ordinary = ordinary
         self._metrics = metrics
         self._now = now
@@ -73,12 +91,12 @@ class Door:
         """Answer one request."""
         assert scope["type"] == "http", "the server is told to speak HTTP only"
         started_s = self._monotonic_s()
-        route, payment = self._route(scope["path"])
+        route, named = _route(scope["path"])
         self._metrics.in_flight.inc()
         status = _CLIENT_LEFT
         try:
-            if route in self._hot:
-                answer = await self._answer_hot(scope, receive, route, payment)
+            if route in self._hot and not (route in _READ_TOO and scope["method"] == "GET"):
+                answer = await self._answer_hot(scope, receive, route, named)
                 status = answer.status
                 await self._send(send, answer)
             else:
@@ -90,20 +108,15 @@ class Door:
             self._metrics.in_flight.dec()
             self._metrics.count(route, scope["method"], status, self._monotonic_s() - started_s)
 
-    def _route(self, path: str) -> tuple[str, str]:
-        """The hot route of a path, and the payment that it names."""
-        if path.startswith(_PAYMENTS):
-            payment, slash, action = path.removeprefix(_PAYMENTS).partition("/")
-            if slash:
-                return f"{_PAYMENTS}{{payment}}/{action}", payment
-        return path, ""
-
-    async def _answer_hot(self, scope: Scope, receive: Receive, route: str, payment: str) -> Answer:
+    async def _answer_hot(self, scope: Scope, receive: Receive, route: str, named: str) -> Answer:
         try:
             _need_post(scope)
             principal = await self._admit(scope)
             body = await read_body(scope, receive, self._settings.body_bytes)
-            return await self._hot[route](principal, payment, body)
+            keys = headers(scope, b"idempotency-key")
+            if keys:
+                return await self._keyed.answer(Request(route, scope["path"], principal, named, body, keys))
+            return await self._hot[route](principal, named, body)
         except Problem as problem:
             return answer_problem(problem)
         except Gone:
@@ -153,6 +166,14 @@ class Door:
             return
         async with asyncio.timeout(self._settings.request_timeout_s):
             await send_answer(send, answer, further)
+
+
+def _route(path: str) -> tuple[str, str]:
+    """The hot route that a path may be, and what it names."""
+    parts = path.split("/")
+    if len(parts) == _NAMING_PARTS and parts[2] in _NAMED:
+        return f"/v1/{parts[2]}/{_NAMED[parts[2]]}/{parts[4]}", parts[3]
+    return path, ""
 
 
 def _need_post(scope: Scope) -> None:
