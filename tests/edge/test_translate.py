@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.contracts import ids as public
+from penstock.contracts.bank import Party
 from penstock.contracts.commands import COMMAND, FORCE_REASON, FORCE_STATE, Flag, Kind, Operation, Option, PaymentType
 from penstock.contracts.ids import MAX_INDEX, BadPublicId, PublicIds, make_uuid7
 from penstock.contracts.reasons import Reason
@@ -197,7 +198,7 @@ def test_what_people_write_goes_beside_the_row() -> None:
     assert translate(refund, IDS, TERMS)[1] == b'{"metadata":{"a":"1"},"reference":"r"}'
     close = control.CloseItem(id=ID, account=ACCOUNT, reason="moved away")
     assert translate(close, IDS, TERMS)[1] == b'{"reason":"moved away"}'
-    to = bodies.BankAccount(name="Anna", account="DE89370400440532013000", agent="COBADEFFXXX")
+    to = Party(name="Anna", account="DE89370400440532013000", agent="COBADEFFXXX")
     out = bodies.WithdrawItem(id=ID, account=ACCOUNT, amount_minor=1, currency="EUR", to=to)
     record, payload = translate(out, IDS, TERMS)
     assert np.frombuffer(record, COMMAND)["flags"] == [Flag.RAIL]

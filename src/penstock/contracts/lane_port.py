@@ -89,8 +89,10 @@ class AccountAnswer(NamedTuple):
 
 
 class PaymentAnswer(NamedTuple):
-    """The answer to ``Query.PAYMENT``; without an open hold only ``last_seq`` (0 = not in memory), ``state`` and
-    ``left_minor`` are meant."""
+    """The answer to ``Query.PAYMENT``.
+
+    Without an open hold only ``last_seq`` (0 = not in memory), ``state`` and ``left_minor`` are meant.
+    """
 
     open: int
     last_seq: int

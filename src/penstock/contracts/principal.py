@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from penstock.kit.http.problem import Problem
 
@@ -15,10 +16,14 @@ class Scope(StrEnum):
     LEDGER_WRITE = "ledger:write"
     PAYMENTS_WRITE = "payments:write"
     READ = "read"
+    WEBHOOKS_WRITE = "webhooks:write"  # says where events are sent
     OPERATE = "operate"  # reads everything, the system's accounts and status included
     REVIEW = "review"  # claims and decides reviews
     CONTROL = "control"  # freezes, closes, sets tiers and limits, corrects; works the queues of the back office
     APPROVE = "approve"  # approves what others ask for
+
+
+_STAFF: Final = frozenset({Scope.OPERATE, Scope.REVIEW, Scope.CONTROL, Scope.APPROVE})
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,11 @@ class Principal:
     def operates(self) -> bool:
         """Whether the caller may see what belongs to other clients."""
         return Scope.OPERATE in self.scopes
+
+    @property
+    def works_here(self) -> bool:
+        """Whether the caller is one of the operator's people: they see who asked, who approved and why."""
+        return bool(self.scopes & _STAFF)
 
     def require(self, *scopes: Scope) -> None:
         """Let the caller pass when it has one of the scopes.

@@ -30,6 +30,8 @@ class Reading:
     #: The policy in force.
     policy: Callable[[], Policy]
     page_entries: int
+    #: The time of now, µs since 1970.
+    time_us: Callable[[], int]
 
     async def ask(self, kind: Query, principal: Principal, number: int) -> tuple[bytes | None, int]:
         """Ask the lane: the answer's numbers, None when it is unknown or not the caller's; and as of which sequence."""

@@ -28,6 +28,7 @@ from penstock.office.approvals.routes import ROUTES as APPROVALS
 from penstock.prepare.customers.routes import read_customer
 from penstock.review.history.routes import read_account, read_entries, read_payment
 from penstock.review.reviews.routes import ROUTES as REVIEWS
+from penstock.review.status.routes import read_approval_rules
 from penstock.review.status.views import StatusView, status_view
 
 log = structlog.get_logger()
@@ -97,7 +98,8 @@ async def prometheus(principal: Caller, inside: Own) -> Response[bytes]:
 
 
 _DESCRIBED: Final[list[Any]] = [
-    read_payment, read_account, read_entries, read_customer, reasons, status, live, ready, prometheus,
+    read_payment, read_account, read_entries, read_customer, read_approval_rules, reasons, status, live, ready,
+    prometheus,
     *APPROVALS, *REVIEWS,
 ]  # fmt: skip
 

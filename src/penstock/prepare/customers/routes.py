@@ -12,7 +12,9 @@ from penstock.contracts.lane_port import customer_answer
 from penstock.contracts.principal import Principal, Scope
 from penstock.contracts.reading import Reading
 from penstock.kit.http.problem import not_found
-from penstock.prepare.customers.rules import limit_views
+from penstock.office.approvals.actions import pending_views
+from penstock.office.approvals.views import RequestView
+from penstock.prepare.customers.rules import limit_views, own_views
 from penstock.prepare.customers.views import CustomerView
 
 
@@ -22,7 +24,7 @@ async def read_customer(
     principal: NamedDependency[SkipValidation[Principal]],
     reading: NamedDependency[SkipValidation[Reading]],
 ) -> CustomerView:
-    """The customer's tier, its limits, and what is used of them today, this month and this year."""
+    """The customer's tier, the limits in force, and what is used of them today, this month and this year."""
     principal.require(Scope.READ, Scope.OPERATE)
     index = reading.decode(public.Kind.CUSTOMER, "customer", customer)
     payload, as_of_seq = await reading.ask(Query.CUSTOMER, principal, index)
@@ -31,6 +33,11 @@ async def read_customer(
     found = customer_answer(payload)
     policy = reading.policy()
     tier = policy.tiers[found.tier]
-    limits = limit_views(policy, tier, found.purses)
+    own = own_views(found.own_limits, reading.time_us())
+    limits = limit_views(policy, tier, found.purses, own)
+    pending: list[RequestView] = []
+    if principal.works_here:
+        async with reading.journal() as connection:
+            pending = await pending_views(connection, "customer", customer, reading.ids)
     name = reading.ids.encode(public.Kind.CUSTOMER, index)
-    return CustomerView(name, tier, found.accounts, found.opened_seq, limits, as_of_seq)
+    return CustomerView(name, tier, found.accounts, found.opened_seq, limits, own, pending, as_of_seq)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from penstock.contracts.bank import Party
 from penstock.contracts.money import MAX_AMOUNT_MINOR
 
 _SECONDS_OF_A_YEAR = 366 * 86_400
@@ -36,18 +37,6 @@ Metadata = Annotated[dict[str, str], Meta(description="Names and texts that the 
 Lifetime = Annotated[
     int, Meta(ge=1, le=_SECONDS_OF_A_YEAR, description="Seconds until a hold runs out; absent = the policy's.")
 ]
-
-
-class BankAccount(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """An account at a bank, in the words of ISO 20022: the creditor's name, account and agent."""
-
-    name: Annotated[str, Meta(min_length=1, max_length=140, description="The creditor's name, as its bank knows it.")]
-    account: Annotated[
-        str, Meta(pattern="^[A-Za-z0-9]{4,34}$", description="IBAN without spaces, or the bank's own account number.")
-    ]
-    agent: Annotated[
-        str, Meta(pattern="^[A-Z0-9]{6,35}$", description="The creditor's bank: a BIC, or a clearing system's member id.")
-    ]
 
 
 class Body(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True, gc=False):
@@ -90,7 +79,7 @@ class Withdraw(WithText, frozen=True, kw_only=True):
     account: AccountId
     amount_minor: AmountMinor
     currency: CurrencyCode
-    to: BankAccount | None = None
+    to: Party | None = None
 
 
 class Pay(WithText, frozen=True, kw_only=True):

@@ -134,7 +134,8 @@ def outcomes(replies: NDArray[Any], command_ids: Sequence[str], ids: PublicIds) 
 
     :param replies: ``REPLY`` records (commands,).
     """
-    named = np.where(np.isin(replies["kind"], list(_FOLLOW_UPS)), replies["ref_seq"], 0)
+    follows = np.isin(replies["kind"], list(_FOLLOW_UPS)) & (replies["ref_seq"] != replies["seq"])
+    named = np.where(follows, replies["ref_seq"], 0)
     first = np.where(np.isin(replies["kind"], list(_STARTS)), replies["seq"], named)
     payments = _encode(ids, public.Kind.PAYMENT, first)
     payers = _encode(ids, public.Kind.ACCOUNT, replies["payer_account"])
@@ -165,7 +166,8 @@ assert set(ROW_FIELDS) < set(Reply._fields)
 def _payment_seq(reply: Reply) -> int:
     if reply.kind in _STARTS:
         return reply.seq
-    return reply.ref_seq if reply.kind in _FOLLOW_UPS else 0
+    follows = reply.kind in _FOLLOW_UPS and reply.ref_seq != reply.seq  # a row about no payment refers to itself
+    return reply.ref_seq if follows else 0
 
 
 def _encode(ids: PublicIds, kind: public.Kind, indices: NDArray[np.int64]) -> list[str]:

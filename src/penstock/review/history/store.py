@@ -6,6 +6,7 @@ of a walk is one look-up in one partition, whatever the planner knows of a hot p
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from psycopg import AsyncConnection
@@ -38,6 +39,12 @@ class Row(NamedTuple):
     expires_us: int
     payment_type: int
     currency: int
+    flags: int
+    left_minor: int
+    maker: int
+    approval_1: int
+    approval_2: int
+    approval_3: int
     side: bytes | None
 
 
@@ -89,6 +96,9 @@ _HOT_FROM: Final = """
 """
 
 
+_PEOPLE: Final = "SELECT person, name FROM person WHERE person = ANY(%s)"
+
+
 async def row(connection: Connection, lane: int, seq: int) -> Row | None:
     """One row, None = there is none yet."""
     async with connection.cursor(row_factory=class_row(Row)) as cursor:
@@ -115,3 +125,12 @@ async def last_closed(connection: Connection, lane: int, payment_seq: int) -> in
     wanted = {"lane": lane, "seq": payment_seq, "hot": found[0]}
     newest = await (await connection.execute(_LAST_CLOSED, wanted)).fetchone()
     return payment_seq if newest is None or newest[0] is None else int(newest[0])
+
+
+async def people(connection: Connection, rows: Sequence[Row]) -> dict[int, str]:
+    """The names of those who asked for rows and approved them, by their numbers."""
+    numbers = {number for row in rows for number in (row.maker, row.approval_1, row.approval_2, row.approval_3)} - {0}
+    if not numbers:
+        return {}
+    found = await connection.execute(_PEOPLE, (sorted(numbers),))
+    return dict(await found.fetchall())

@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import msgspec
 
+from penstock.contracts.bank import Party
+from penstock.office.approvals.views import RequestView
+
+
+class FreezeView(msgspec.Struct, frozen=True):
+    """A freeze that holds or will hold: ``side`` is debit, credit or amount; ``until`` null = until it is ended."""
+
+    side: str
+    since: str = msgspec.field(name="from")
+    until: str | None = None
+    amount_minor: int | None = None
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What only the operator's people see of a row: who asked for it, who approved it, and why."""
+
+    maker: str | None
+    approvers: list[str]
+    why: str | None
+
 
 class AccountView(msgspec.Struct, frozen=True):
-    """An account as of ``as_of_seq``."""
+    """An account as of ``as_of_seq``; ``freezes`` that have ended are not shown."""
 
     account: str
     kind: str
@@ -17,6 +37,9 @@ class AccountView(msgspec.Struct, frozen=True):
     opened_seq: int
     last_seq: int
     as_of_seq: int
+    closed: bool
+    freezes: list[FreezeView]
+    approvals_pending: list[RequestView]
     customer: str | None = None
 
 
@@ -36,6 +59,8 @@ class Entry(msgspec.Struct, frozen=True):
     payment: str | None = None
     counterparty: str | None = None
     reference: str | None = None
+    to_suspense: bool = False
+    told: Told | None = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -55,16 +80,26 @@ class Event(msgspec.Struct, frozen=True):
     time: str
     command: str
     state: str
+    reason: str
     amount_minor: int
     held_minor: int
     moved_minor: int
     fee_minor: int
+    refundable_minor: int
+    reference: str | None = None
+    to_suspense: bool = False
+    told: Told | None = None
 
 
 class PaymentView(msgspec.Struct, frozen=True):
-    """A payment as of ``as_of_seq``, with its events from the first to the newest."""
+    """A payment as of ``as_of_seq``, with its events from the first to the newest.
+
+    ``cleared_minor`` is what reached the payee, ``given_back_minor`` what came back of it, ``refundable_minor`` what
+    still can; ``expires`` is when a payment that is held falls due.
+    """
 
     payment: str
+    command: str
     state: str
     reason: str
     reason_code: int
@@ -76,12 +111,18 @@ class PaymentView(msgspec.Struct, frozen=True):
     remaining_minor: int
     held_minor: int
     fee_minor: int
+    given_back_minor: int
+    refundable_minor: int
     time: str
     events: list[Event]
     as_of_seq: int
+    approvals_pending: list[RequestView]
     events_left_out: bool = False
+    arrival: str | None = None
     payer: str | None = None
     payee: str | None = None
     expires: str | None = None
     reference: str | None = None
     metadata: dict[str, str] | None = None
+    to: Party | None = None
+    to_suspense: bool = False

@@ -17,6 +17,7 @@ class CurrencyView(msgspec.Struct, frozen=True):
     deposited_minor: int
     withdrawn_minor: int
     fees_minor: int
+    given_back_minor: int
 
 
 class StatusView(msgspec.Struct, frozen=True):
