@@ -9,19 +9,24 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from penstock.review.verify.approvals import Approvals
 from penstock.review.verify.chain import Chain
-from penstock.review.verify.checkpoint import CheckpointCheck
+from penstock.review.verify.checkpoint import CheckpointCheck, Recomputed
 from penstock.review.verify.entities import Entities
 from penstock.review.verify.findings import MOST, Findings
+from penstock.review.verify.freezes import Freezes
 from penstock.review.verify.ids import Ids
 from penstock.review.verify.ledger import Ledger
 from penstock.review.verify.limits import Limits
 from penstock.review.verify.manifest import Checkpoint
 from penstock.review.verify.movements import Movements
+from penstock.review.verify.origins import Origins
+from penstock.review.verify.own_limits import OwnLimits
 from penstock.review.verify.payments import Payments
 from penstock.review.verify.policies import Policies
 from penstock.review.verify.ranges import check_ranges
 from penstock.review.verify.read import READERS, Chunk, Reader
+from penstock.review.verify.reviews import Reviews
 from penstock.review.verify.sides import check_sides
 
 #: Rows that are worked on together: enough for numpy, few enough for memory (about 150 MB in all).
@@ -29,8 +34,9 @@ CHUNK_ROWS: Final = 100_000
 #: The checks in the order in which they are told.
 CHECKS: Final = (
     "sequence", "time", "batches", "digest", "encoding", "lane", "side_records", "features", "range", "numbering",
-    "accounts", "ownership", "declined", "state", "payments", "authorised", "fees", "holds", "expiry", "balances",
-    "sums", "policy", "business_day", "limits", "ids", "links", "checkpoint", "heads",
+    "accounts", "ownership", "approvals", "declined", "state", "payments", "authorised", "left", "fees", "holds", "reviews",
+    "expiry", "freezes", "suspense", "balances", "sums", "policy", "business_day", "limits", "ids", "links", "checkpoint",
+    "heads",
 )  # fmt: skip
 OnRows = Callable[[int], None]
 
@@ -61,10 +67,16 @@ class LaneAudit:
         self._wanted = wanted
         self._entities = Entities(findings)
         self._policies = Policies(findings)
-        self._ledger = Ledger(self._entities, findings)
-        self._movements = Movements(self._entities, self._policies, findings)
-        self._payments = Payments(self._entities, findings)
-        self._limits = Limits(self._entities, self._policies, findings)
+        self._approvals = Approvals(findings)
+        self._own_limits = OwnLimits(self._entities, self._approvals, findings)
+        self._freezes = Freezes(self._entities, self._approvals, findings)
+        self._ledger = Ledger(self._entities, self._freezes, findings)
+        self._movements = Movements(self._entities, self._policies, self._freezes, self._own_limits, findings)
+        self._reviews = Reviews(self._policies, findings)
+        self._payments = Payments(
+            self._entities, self._policies, self._freezes, self._approvals, Origins(lane, reader, findings), findings
+        )
+        self._limits = Limits(self._entities, self._policies, self._own_limits, findings)
         self._rows = 0
         self._day = 0
 
@@ -72,7 +84,7 @@ class LaneAudit:
         """Read the lane from its first row to ``last_seq`` and check everything but the heads."""
         compare = None
         if checkpoint is not None:
-            compare = CheckpointCheck(checkpoint, self._entities, self._limits, self._payments, self._findings)
+            compare = CheckpointCheck(checkpoint, self._kept(), self._findings)
             self._wanted.add(checkpoint.manifest.seq)
             compare.at(0, 0)
         end = self._reader.lane_end(self._lane)
@@ -95,17 +107,29 @@ class LaneAudit:
             compare.compared if compare else 0, self._findings,
         )  # fmt: skip
 
+    def _kept(self) -> Recomputed:
+        return Recomputed(
+            self._entities, self._limits, self._own_limits, self._payments, self._freezes, self._approvals, self._reviews,
+            self._ledger,
+        )  # fmt: skip
+
     def _feed(self, chunk: Chunk, ids: Ids) -> None:
         check_sides(chunk, self._findings)
         if not len(chunk.rows):
             return
         rows = check_ranges(chunk.rows, self._findings)
         in_force = self._policies.feed(rows, chunk.sides)
-        self._entities.feed(rows, self._policies.tiers[in_force])
+        tiers = self._policies.tiers[in_force]
+        self._entities.feed(rows, tiers)
+        self._approvals.feed(rows)
+        self._own_limits.feed(rows, tiers)
+        self._freezes.feed(rows)
         self._ledger.feed(rows)
         self._movements.feed(rows, in_force)
-        self._payments.feed(rows)
-        self._limits.feed(rows, in_force)
+        self._reviews.feed(rows, in_force)
+        approved = self._payments.feed(rows, in_force)
+        self._limits.feed(rows, in_force, approved)
+        self._own_limits.settle()
         ids.feed(rows)
         self._rows += len(rows)
         self._day = int(rows["business_day"][-1])

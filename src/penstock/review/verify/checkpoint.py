@@ -3,42 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from penstock.contracts.commands import PaymentType
+from penstock.contracts.commands import Operation, PaymentType
 from penstock.contracts.money import CURRENCIES
+from penstock.review.verify.approvals import Approvals
 from penstock.review.verify.columns import BoolArray, IntArray
-from penstock.review.verify.entities import Entities, Table
+from penstock.review.verify.entities import CUSTOMERS, Entities, Table
 from penstock.review.verify.findings import Findings
+from penstock.review.verify.freezes import Freezes
+from penstock.review.verify.ledger import TOTALS, Ledger
 from penstock.review.verify.limits import Limits, month_of
 from penstock.review.verify.manifest import Checkpoint, Segment
+from penstock.review.verify.own_limits import OwnLimits
 from penstock.review.verify.payments import Payments
 from penstock.review.verify.policies import WINDOW_FIELDS
+from penstock.review.verify.reviews import Reviews
 
 _ACCOUNT: Final = {
     "available_minor": "available", "held_minor": "held", "last_seq": "last_seq", "customer": "customer",
-    "purse": "purse", "currency_slot": "slot", "kind": "kind", "opened_seq": "opened_seq", "open_holds": "open_holds",
+    "purse": "purse", "currency_slot": "slot", "opened_seq": "opened_seq", "open_holds": "open_holds",
 }  # fmt: skip
+_DEBIT: Final = ("debit_from_us", "debit_until_us")
+_CREDIT: Final = ("credit_from_us", "credit_until_us")
+_FROZEN: Final = ("frozen_minor", "frozen_from_us", "frozen_until_us")
+_CLOSED: Final = 5  # the kind of a customer's account that is closed
 _CUSTOMER: Final = {name: name for name in ("tier", "client", "last_seq", "opened_seq", "accounts")}
-_PURSE: Final = {"customer": "customer", "currency_slot": "slot", "last_seq": "last_seq"}
+_PURSE: Final = {"customer": "customer", "currency_slot": "slot", "last_seq": "last_seq", "overridden": "overridden"}
+_HOLD: Final = (
+    "origin_seq", "payer", "payee", "purse", "client", "payment_type", "currency_slot", "limit_day", "amount_minor",
+    "fee_minor", "cleared_minor", "fee_taken_minor", "released_minor", "expires_us", "last_seq", "state", "flags", "kind",
+    "left_minor",
+)  # fmt: skip
+_OVERRIDE: Final = ("key", "value", "until_us", "seq")
+_APPROVERS: Final = tuple(f"approvers_{operation.name.lower()}" for operation in sorted(Operation))
+_COUNTS: Final = ("last_seq", "accounts", "customers", "purses", "holds_open", "overrides", "review_hour", "reviews_in_hour")
+
+
+@dataclass(frozen=True)
+class Recomputed:
+    """Everything that the audit keeps, as far as a checkpoint says it too."""
+
+    entities: Entities
+    limits: Limits
+    own_limits: OwnLimits
+    payments: Payments
+    freezes: Freezes
+    approvals: Approvals
+    reviews: Reviews
+    ledger: Ledger
 
 
 class CheckpointCheck:
     """Compares the segments of one checkpoint as the audit passes their sequences."""
 
-    def __init__(
-        self, checkpoint: Checkpoint, entities: Entities, limits: Limits, payments: Payments, findings: Findings
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, mine: Recomputed, findings: Findings) -> None:
         self._checkpoint = checkpoint
-        self._entities = entities
-        self._limits = limits
-        self._payments = payments
+        self._entities = mine.entities
+        self._mine = mine
         self._findings = findings
         self._compare: dict[str, Callable[[Segment, int], None]] = {
             "accounts": self._compare_accounts, "customers": self._compare_customers, "purses": self._compare_purses,
-            "holds": self._compare_holds, "scalars": self._compare_scalars,
+            "overrides": self._compare_overrides, "holds": self._compare_holds, "totals": self._compare_totals,
+            "scalars": self._compare_scalars,
         }  # fmt: skip
         self._open_from: dict[int, IntArray] = {}
         self._found_holds: list[IntArray] = []
@@ -74,6 +104,17 @@ class CheckpointCheck:
 
     def _compare_accounts(self, segment: Segment, _day: int) -> None:
         self._compare_table(segment, self._entities.accounts, _ACCOUNT, account=True)
+        number, freezes = _numbers(segment), self._mine.freezes
+        kind = np.where(number <= self._entities.accounts.count, self._entities.accounts["kind"][
+            np.minimum(number, self._entities.accounts.count)], 0)  # fmt: skip
+        closed = freezes.closed.now(number)[:, 0] > 0
+        self._report(
+            segment, "kind", np.where(closed & (kind == CUSTOMERS), _CLOSED, kind), segment["kind"], account=True
+        )
+        for changes, names in ((freezes.debit, _DEBIT), (freezes.credit, _CREDIT), (freezes.amount, _FROZEN)):
+            expected = changes.now(number)
+            for column, name in enumerate(names):
+                self._report(segment, name, expected[:, column], segment[name], account=True)
 
     def _compare_customers(self, segment: Segment, _day: int) -> None:
         self._compare_table(segment, self._entities.customers, _CUSTOMER)
@@ -88,7 +129,7 @@ class CheckpointCheck:
         self._compare_table(segment, purses, _PURSE)
         number = _numbers(segment)
         known = (number > 0) & (number <= purses.count)
-        expected = self._limits.at_day(purses.count, day)[np.where(known, number, 0)]
+        expected = self._mine.limits.at_day(purses.count, day)[np.where(known, number, 0)]
         current = {"day": segment["day"] == day}
         month, this_month = segment["month"], _month(day)
         current |= {"month": month == this_month, "year": month // 12 == this_month // 12}
@@ -98,13 +139,38 @@ class CheckpointCheck:
                 found = np.where(current[field.split("_")[0]], segment[name], 0)
                 self._report(segment, name, np.where(known, expected[:, kind, column], 0), found)
 
+    def _compare_overrides(self, segment: Segment, _day: int) -> None:
+        """The own limits lie anywhere in their table, so they are compared as a set."""
+        expected, found = self._mine.own_limits.records(), {}
+        for place in np.flatnonzero(segment["key"] != 0).tolist():
+            key, *rest = (int(segment[name][place]) for name in _OVERRIDE)
+            if key in found:
+                self._add(segment.seq, f"has the own limit {key} twice", found=key)
+            found[key] = tuple(rest)
+        for key in sorted(expected.keys() | found.keys()):
+            if expected.get(key) != found.get(key):
+                self._add(
+                    segment.seq, f"has the own limit {key} with value, end and sequence {found.get(key)}; by the journal "
+                    f"it is {expected.get(key)} (table overrides)",
+                )  # fmt: skip
+
+    def _compare_totals(self, segment: Segment, _day: int) -> None:
+        expected = self._mine.ledger.totals()
+        for column, name in enumerate(TOTALS):
+            found = segment[name]
+            for slot in np.flatnonzero(found[: len(expected)] != expected[: len(found), column]).tolist():
+                self._add(
+                    segment.seq, f"says {int(found[slot])} for {name} of currency slot {slot}; by the journal it is "
+                    f"{int(expected[slot, column])}", int(expected[slot, column]), int(found[slot]),
+                )  # fmt: skip
+
     def _compare_holds(self, segment: Segment, _day: int) -> None:
         used = np.flatnonzero(segment["origin_seq"] != 0)
-        origins, mine = segment["origin_seq"][used], self._payments.holds
+        origins, mine = segment["origin_seq"][used], self._mine.payments.holds()
         at = np.minimum(np.searchsorted(mine["origin_seq"], origins), max(len(mine["origin_seq"]) - 1, 0))
         known = mine["origin_seq"][at] == origins if len(mine["origin_seq"]) else np.zeros(len(origins), np.bool_)
         self._mark(segment, ~known, used, "holds the payment {found}, which is not open", origins, origins)
-        for name in mine:
+        for name in _HOLD:
             expected, found = mine[name][at[known]], segment[name][used[known]]
             self._mark(
                 segment, found != expected, used[known],
@@ -117,8 +183,11 @@ class CheckpointCheck:
         counts = {
             "last_seq": segment.seq, "accounts": self._entities.accounts.count,
             "customers": self._entities.customers.count, "purses": self._entities.purses.count,
-            "holds_open": len(self._payments.holds["origin_seq"]),
+            "holds_open": len(self._mine.payments.holds()["origin_seq"]),
+            "overrides": len(self._mine.own_limits.records()), "review_hour": self._mine.reviews.hour,
+            "reviews_in_hour": self._mine.reviews.begun,
         }  # fmt: skip
+        counts |= dict(zip(_APPROVERS, self._mine.approvals.needed(), strict=True))
         for name, expected in counts.items():
             found = int(segment[name][0]) if len(segment.values) else 0
             if found != expected:
@@ -192,14 +261,11 @@ def _numbers(segment: Segment) -> IntArray:
 
 def _needed(table: str) -> set[str]:
     counters = {f"{field}_{kind.name.lower()}" for kind in PaymentType for field in WINDOW_FIELDS}
-    holds = {
-        "origin_seq", "payer", "payee", "purse", "client", "payment_type", "currency_slot", "limit_day", "amount_minor",
-        "fee_minor", "cleared_minor", "fee_taken_minor", "released_minor", "expires_us", "last_seq",
-    }  # fmt: skip
     needed = {
-        "accounts": set(_ACCOUNT), "customers": set(_CUSTOMER) | {f"purse_{c.code}" for c in CURRENCIES},
-        "purses": set(_PURSE) | {"day", "month"} | counters, "holds": holds,
-        "scalars": {"last_seq", "accounts", "customers", "purses", "holds_open"},
+        "accounts": {*_ACCOUNT, "kind", *_DEBIT, *_CREDIT, *_FROZEN}, "overrides": set(_OVERRIDE), "totals": set(TOTALS),
+        "customers": set(_CUSTOMER) | {f"purse_{c.code}" for c in CURRENCIES},
+        "purses": set(_PURSE) | {"day", "month"} | counters, "holds": set(_HOLD),
+        "scalars": {*_COUNTS, *_APPROVERS},
     }  # fmt: skip
     return needed[table]
 

@@ -30,7 +30,8 @@ _CANONICAL: Final = (
     ("pack_version", "i4"), ("model_version", "i4"), ("approval_1", "i4"), ("approval_2", "i4"),
     ("approval_3", "i4"), ("score", "f4"), ("lane", "i2"), ("kind", "i2"), ("state", "i2"), ("reason", "i2"),
     ("payment_type", "i2"), ("currency", "i2"), ("tier", "i2"), ("limit_count", "i2"), ("verification", "i2"),
-    ("factors", "i2"), ("feature_registry", "i2"), ("flags", "i2"),
+    ("factors", "i2"), ("feature_registry", "i2"), ("flags", "i2"), ("from_us", "i8"), ("left_minor", "i8"),
+    ("maker", "i4"), ("option", "i2"),
 )  # fmt: skip
 
 CANONICAL: Final = np.dtype([(name, kind if kind == "V32" else f"<{kind}") for name, kind in _CANONICAL])
@@ -65,7 +66,7 @@ class Unreadable(ValueError):
 class Rows:
     """A run of journal rows of one lane, in order of ``seq``.
 
-    ``columns`` name → int64 (n,); ``canonical`` the rows in canonical encoding (n,) of 256 bytes;
+    ``columns`` name → int64 (n,); ``canonical`` the rows in canonical encoding (n,) of 278 bytes;
     ``has_features`` bool (n,); ``features`` sequence → feature bytes.
     """
 

@@ -15,9 +15,11 @@ from penstock.review.verify.groups import grown
 
 #: The system's own accounts: settlement, fees and suspense of each currency.
 SYSTEM_ACCOUNTS: Final = 3 * len(CURRENCIES)
+#: The kind of a suspense account, and that of a customer's.
+SUSPENSE, CUSTOMERS = 4, 1
 _ACCOUNT: Final = ("available", "held", "last_seq", "customer", "purse", "slot", "kind", "opened_seq", "open_holds")
 _CUSTOMER: Final = ("tier", "client", "last_seq", "opened_seq", "accounts")
-_PURSE: Final = ("customer", "slot", "last_seq")
+_PURSE: Final = ("customer", "slot", "last_seq", "overridden")
 _SLOT_OF: Final = np.full(1000, -1, dtype=np.int64)
 for _currency in CURRENCIES:
     _SLOT_OF[_currency.numeric] = _currency.slot
@@ -97,7 +99,7 @@ class Entities:
         accounts["customer"][numbers] = np.where(own, customer, 0)
         accounts["purse"][numbers] = purse
         accounts["slot"][numbers] = slot
-        accounts["kind"][numbers] = np.where(numbers > SYSTEM_ACCOUNTS, 1, 2 + (numbers - 1) % 3)
+        accounts["kind"][numbers] = np.where(numbers > SYSTEM_ACCOUNTS, CUSTOMERS, 2 + (numbers - 1) % 3)
         accounts["opened_seq"][numbers] = seqs
         accounts["last_seq"][numbers] = seqs  # the row that opens it is the first of its history
         np.add.at(self.customers["accounts"], customer[own], 1)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.review.verify.columns import BoolArray, IntArray
+from penstock.review.verify.columns import BoolArray, IntArray, Rows
 
 MOST: Final = 100
 
@@ -89,6 +89,17 @@ class Findings:
             seq = int(seqs[place])
             self.add(check, seq, sentence.format(seq=seq, **values), until_seq=until_seq, **values)  # type: ignore[arg-type]
         self.counts[check] += max(0, len(places) - MOST)
+
+    def compare(
+        self, check: str, rows: Rows, place: IntArray, name: str, expected: IntArray | int, found: IntArray | None = None
+    ) -> None:
+        """Note the rows at ``place`` whose column ``name`` is not as ``expected``; ``found`` when it is no column."""
+        values = rows[name][place] if found is None else found
+        expected = np.broadcast_to(np.asarray(expected, dtype=np.int64), values.shape)
+        self.mark(
+            check, values != expected, rows["seq"][place], f"Row {{seq}} has the {name} {{found}}; it should be {{expected}}.",
+            expected=expected, found=values, account=rows["payer_account"][place],
+        )  # fmt: skip
 
     def kept(self) -> list[Finding]:
         """The findings that were kept, in order of their place."""

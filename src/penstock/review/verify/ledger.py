@@ -11,14 +11,21 @@ from typing import Final
 
 import numpy as np
 
+from penstock.contracts.commands import Flag, Kind, Option
 from penstock.contracts.money import CURRENCIES, MAX_BALANCE_MINOR, format_minor
 from penstock.contracts.states import State
 from penstock.review.verify.columns import BoolArray, IntArray, Rows
-from penstock.review.verify.entities import Entities, slots_of
+from penstock.review.verify.entities import SUSPENSE, Entities, slots_of
 from penstock.review.verify.findings import Findings
+from penstock.review.verify.freezes import Freezes
 from penstock.review.verify.groups import ends_of, running_sums, starts_of
 
+#: What a lane counts of each currency, by the names of its checkpoint.
+TOTALS: Final = ("held", "cleared", "deposited", "withdrawn", "fees", "given_back")
+_HELD, _CLEARED, _DEPOSITED, _WITHDRAWN, _FEES, _GIVEN_BACK = range(len(TOTALS))
 _ROLES: Final = ("payer", "payee", "fee")
+#: Commands that a frozen amount stops.
+_STOPPED: Final = (Kind.PAY, Kind.WITHDRAW, Kind.REFUND, Kind.RETURN)
 
 
 @dataclass(frozen=True)
@@ -34,9 +41,11 @@ class _Entries:
 class Ledger:
     """Follows the balances and links of one lane's accounts."""
 
-    def __init__(self, entities: Entities, findings: Findings) -> None:
+    def __init__(self, entities: Entities, freezes: Freezes, findings: Findings) -> None:
         self._entities = entities
+        self._freezes = freezes
         self._findings = findings
+        self._totals: IntArray = np.zeros((len(CURRENCIES), len(TOTALS)), dtype=np.int64)
 
     def feed(self, rows: Rows) -> None:
         """Check these rows' accounts, and post them."""
@@ -46,6 +55,12 @@ class Ledger:
         account = np.concatenate([entries.account for entries in roles])
         order = np.argsort(account * len(rows) + row)
         self._post(rows, roles, row[order], account[order], order)
+        self._freezes.check_credits(rows)
+        self._count(rows)
+
+    def totals(self) -> IntArray:
+        """What was counted of each currency, int64 (slots, totals in the order of ``TOTALS``)."""
+        return self._totals
 
     def sums(self) -> dict[str, int]:
         """The sum of all balances by currency code, in minor units."""
@@ -62,6 +77,18 @@ class Ledger:
                     "sums", last_seq, f"The balances in {code} sum to {format_minor(total, currency)} instead of 0.",
                     expected=0, found=total,
                 )  # fmt: skip
+
+    def _count(self, rows: Rows) -> None:
+        slot, kind = slots_of(rows["currency"]), rows["kind"]
+        place = np.flatnonzero(slot >= 0)
+        slot, kind, moved = slot[place], kind[place], rows["moved_minor"][place]
+        reverses = (kind == Kind.RECOVER) & (rows["option"][place] == Option.REVERSE)
+        of = np.where(rows["payee_account"][place] == 3 * slot + 1, _WITHDRAWN, _CLEARED)
+        of[np.isin(kind, (Kind.REFUND, Kind.RETURN, Kind.CHARGEBACK)) | reverses] = _GIVEN_BACK
+        of[kind == Kind.DEPOSIT] = _DEPOSITED
+        np.add.at(self._totals, (slot, of), moved)
+        for column, name in ((_HELD, "held_minor"), (_FEES, "fee_minor")):
+            np.add.at(self._totals[:, column], slot, rows[name][place])
 
     def _check_accounts(self, rows: Rows) -> dict[str, BoolArray]:
         """Which rows name an open account in each role; others are reported."""
@@ -85,7 +112,7 @@ class Ledger:
             named[role] = wanted[role] & known
             own = accounts["slot"][np.where(known, number, 0)]
             self._findings.mark(
-                "accounts", named[role] & (own != slot) & (rows["state"] != State.DECLINED), seqs,
+                "accounts", named[role] & (own != slot) & _has_currency(rows), seqs,
                 f"Row {{seq}} is in another currency than the {role}'s account {{account}}.", account=number,
             )  # fmt: skip
         return named
@@ -100,6 +127,7 @@ class Ledger:
         self._check_balance("available", account, available, available_after, seqs)
         self._check_balance("held", account, held, held_after, seqs)
         self._check_room(account, available + held, available_after + held_after, seqs)
+        self._check_controls(rows, roles[0], account, available_after, held_after, order)
         self._check_links(rows, roles, row, account, starts, order)
         last = ends_of(starts)
         accounts["available"][account[last]] = available_after[last]
@@ -121,6 +149,33 @@ class Ledger:
             "balances", full & (after - change <= MAX_BALANCE_MINOR), seqs,
             "Row {seq} leaves account {account} with {found} minor units, above the largest balance {expected}.",
             expected=MAX_BALANCE_MINOR, found=after, account=account,
+        )  # fmt: skip
+
+    def _check_controls(
+        self, rows: Rows, payer: _Entries, account: IntArray, available: IntArray, held: IntArray, order: IntArray
+    ) -> None:
+        """A frozen amount stays where it is, suspense is not overdrawn, and only an empty account is closed."""
+        entries = np.flatnonzero(order < len(payer.row))  # the payers', in order of their accounts
+        place, account = payer.row[order[entries]], account[entries]
+        kind, done = rows["kind"][place], rows["state"][place] != State.DECLINED
+        floor = np.where(done & np.isin(kind, _STOPPED), self._freezes.frozen_minor(rows, place, account), 0)
+        self._findings.mark(
+            "freezes", (floor > 0) & (available[entries] < floor), rows["seq"][place],
+            "Row {seq} leaves account {account} with {found} minor units available; {expected} are frozen.",
+            expected=floor, found=available[entries], account=account,
+        )  # fmt: skip
+        drawn = (self._entities.accounts["kind"][account] == SUSPENSE) & (rows["flags"][place] & Flag.FROM_SUSPENSE == 0)
+        self._findings.mark(
+            "suspense", done & drawn & (available[entries] < 0), rows["seq"][place],
+            "Row {seq} takes more out of the suspense account {account} than it has: {found} minor units are left.",
+            expected=0, found=available[entries], account=account,
+        )  # fmt: skip
+        closes = done & (kind == Kind.SET_ACCOUNT) & (rows["option"][place] == Option.CLOSE)
+        left = available[entries] + held[entries]
+        self._findings.mark(
+            "freezes", closes & ((available[entries] != 0) | (held[entries] != 0)), rows["seq"][place],
+            "Row {seq} closes account {account}, which still has {found} minor units.", expected=0, found=left,
+            account=account,
         )  # fmt: skip
 
     def _check_links(
@@ -147,6 +202,11 @@ class Ledger:
                 f"Row {{seq}} says that {{found}} is the row before it in the {role}'s history; it is {{expected}}.",
                 expected=expected, found=found, account=accounts,
             )  # fmt: skip
+
+
+def _has_currency(rows: Rows) -> BoolArray:
+    has: BoolArray = (rows["state"] != State.DECLINED) & (rows["kind"] != Kind.SET_ACCOUNT)
+    return has
 
 
 def _entries(rows: Rows, named: dict[str, BoolArray]) -> tuple[_Entries, ...]:

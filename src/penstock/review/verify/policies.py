@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import Kind, PaymentType
+from penstock.contracts.commands import Kind, Option, PaymentType
 from penstock.contracts.money import BY_CODE, CURRENCIES
 from penstock.contracts.policy import BadPolicy, Policy, check_policy
 from penstock.contracts.states import State
@@ -23,6 +23,12 @@ UNLIMITED: Final = 2**62
 #: The windows' fields of a limit rule, amount and count in turn, in the order of the counters.
 WINDOW_FIELDS: Final = ("day_amount", "day_count", "month_amount", "month_count", "year_amount", "year_count")
 _TYPES, _SLOTS = len(PaymentType), len(CURRENCIES)
+#: Where ``fees`` has the chargeback's, after those of the payment types.
+CHARGEBACK: Final = _TYPES
+_SECOND_US: Final = 1_000_000
+#: Of a review whose type has no rule: four hours, then it is rejected.
+_DEADLINE_US: Final = 4 * 3600 * _SECOND_US
+_DECISIONS: Final = {"approve": int(Option.APPROVE), "reject": int(Option.REJECT)}
 #: Time zones change their offset only at quarters of an hour.
 _QUARTER_US: Final = 15 * 60 * 1_000_000
 _DAY_US: Final = 86_400 * 1_000_000
@@ -34,15 +40,21 @@ class Policies:
     """The policy in force at each row, learned from the ``publish`` rows.
 
     ``limits`` int64 (versions, tiers, types, currencies, 7: single and the six windows), ``offered`` bool of
-    the same shape without the last axis, ``fees`` int64 (versions, types, currencies, [fixed, basis points,
-    most]), ``tiers`` int64 (versions,). Version 0 offers nothing.
+    the same shape without the last axis, ``fees`` int64 (versions, types and chargebacks, currencies, [fixed, basis
+    points, most]), ``tiers`` int64 (versions,). ``reviews`` int64 (versions, types, currencies, [above, deadline µs,
+    default: 1 approve, 2 reject]), ``times`` int64 (versions, [lifetime of a hold, ordinary arrival, next day's] in µs),
+    ``capacity`` int64 (versions, [reviews per hour, 1 = beyond is refused, amount above which a decision needs
+    approvals]). Version 0 offers nothing.
     """
 
     def __init__(self, findings: Findings) -> None:
         self.version = 0
         self.tiers: IntArray = np.zeros(4, dtype=np.int64)
         self.limits: IntArray = np.zeros((4, 16, _TYPES, _SLOTS, 7), dtype=np.int64)
-        self.fees: IntArray = np.zeros((4, _TYPES, _SLOTS, 3), dtype=np.int64)
+        self.fees: IntArray = np.zeros((4, CHARGEBACK + 1, _SLOTS, 3), dtype=np.int64)
+        self.reviews: IntArray = np.zeros((4, _TYPES, _SLOTS, 3), dtype=np.int64)
+        self.times: IntArray = np.zeros((4, 3), dtype=np.int64)
+        self.capacity: IntArray = np.zeros((4, 3), dtype=np.int64)
         self._offered: IntArray = np.zeros((4, 16, _TYPES, _SLOTS), dtype=np.int64)
         self._zones: dict[int, ZoneInfo] = {}
         self._findings = findings
@@ -79,7 +91,7 @@ class Policies:
         return self.version
 
     def _learn(self, version: int, seq: int, body: bytes) -> None:
-        for name in ("tiers", "limits", "fees", "_offered"):
+        for name in ("tiers", "limits", "fees", "reviews", "times", "capacity", "_offered"):
             setattr(self, name, grown(getattr(self, name), version + 1))
         try:
             policy = msgspec.json.decode(body, type=Policy)
@@ -96,8 +108,20 @@ class Policies:
             named = [getattr(rule, field) for field in ("single", *WINDOW_FIELDS)]
             self.limits[place] = [UNLIMITED if value is None else value for value in named]
         for fee in policy.fees:
-            numbers = fee.fixed, fee.basis_points, fee.most
-            self.fees[version, PaymentType[fee.type.upper()], BY_CODE[fee.currency].slot] = numbers
+            kind = CHARGEBACK if fee.type == "chargeback" else PaymentType[fee.type.upper()]
+            self.fees[version, kind, BY_CODE[fee.currency].slot] = fee.fixed, fee.basis_points, fee.most
+        self._learn_reviews(version, policy)
+
+    def _learn_reviews(self, version: int, policy: Policy) -> None:
+        self.reviews[version] = UNLIMITED, _DEADLINE_US, int(Option.REJECT)
+        for rule in policy.reviews:
+            place = version, PaymentType[rule.type.upper()], BY_CODE[rule.currency].slot
+            above = UNLIMITED if rule.above is None else rule.above
+            self.reviews[place] = above, rule.deadline_s * _SECOND_US, _DECISIONS[rule.default]
+        lasts = policy.hold_lifetime_s, policy.ordinary_s, policy.next_day_s
+        self.times[version] = [seconds * _SECOND_US for seconds in lasts]
+        refuses = int(policy.review_overflow == "reject")
+        self.capacity[version] = policy.reviews_per_hour, refuses, policy.review_approval_above
 
     def _check_days(self, rows: Rows, in_force: IntArray) -> None:
         for version in np.unique(in_force):

@@ -10,7 +10,7 @@ from penstock.contracts.commands import Kind, PaymentType
 from penstock.contracts.money import MAX_AMOUNT_MINOR, MAX_FEE_MINOR
 from penstock.contracts.reasons import WITHOUT_TRACE, Reason
 from penstock.contracts.states import State
-from penstock.review.verify.columns import IntArray, Rows
+from penstock.review.verify.columns import BoolArray, IntArray, Rows
 from penstock.review.verify.entities import slots_of
 from penstock.review.verify.findings import Findings
 
@@ -26,8 +26,21 @@ _BOUNDS: Final = {
     "expires_us": (0, 2**62),
     "payment_type": (0, max(PaymentType)),
     "client": (0, 2**31 - 1),
+    "from_us": (0, 2**62),
+    "left_minor": (0, MAX_AMOUNT_MINOR),
+    "maker": (0, 2**31 - 1),
+    "approval_1": (0, 2**31 - 1),
+    "approval_2": (0, 2**31 - 1),
+    "approval_3": (0, 2**31 - 1),
+    "option": (0, 2**15 - 1),
 }
-_MONEY: Final = ("held_minor", "moved_minor", "fee_minor", "limit_minor", "limit_count")
+_MONEY: Final = ("held_minor", "moved_minor", "fee_minor", "limit_minor", "limit_count", "left_minor")
+#: A payment that fell due ends with the reason why it could not go on.
+_ENDED_DUE: Final = (State.EXPIRED, State.REJECTED)
+#: Rows that are about no money of one currency.
+_WITHOUT_CURRENCY: Final = (
+    Kind.OPEN_CUSTOMER, Kind.PUBLISH, Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS,
+)  # fmt: skip
 _REASONS: Final = np.array(sorted(set(Reason) - WITHOUT_TRACE))
 
 
@@ -62,14 +75,15 @@ def _check_words(rows: Rows, findings: Findings) -> None:
         "range", ~declined & (slots_of(rows["currency"]) < 0) & _has_currency(rows["kind"]), seqs,
         "Row {seq} has the currency {found}, which is not kept.", found=rows["currency"],
     )  # fmt: skip
+    due = (rows["kind"] == Kind.EXPIRE) & np.isin(rows["state"], _ENDED_DUE)
     findings.mark(
-        "state", declined == (rows["reason"] == Reason.OK), seqs,
+        "state", ~due & (declined == (rows["reason"] == Reason.OK)), seqs,
         "Row {seq} has the reason {found}: a declined row needs one, another has none.", found=rows["reason"],
     )  # fmt: skip
 
 
-def _has_currency(kinds: IntArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return ~np.isin(kinds, (Kind.OPEN_CUSTOMER, Kind.PUBLISH))
+def _has_currency(kinds: IntArray) -> BoolArray:
+    return ~np.isin(kinds, _WITHOUT_CURRENCY)
 
 
 def _strip_declined(rows: Rows, findings: Findings) -> Rows:

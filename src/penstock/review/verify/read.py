@@ -25,6 +25,8 @@ READERS: Final = 2
 _HEADER_BYTES: Final = 19
 _TRAILER: Final = b"\xff\xff"
 _BATCHES_AT_ONCE: Final = 10_000
+_ROWS_AT_ONCE: Final = 10_000
+_PADDED_HASH: Final = "substring(side_hash || decode(repeat('00', 32), 'hex') for 32) AS side_hash"
 
 
 class CannotVerify(RuntimeError):
@@ -130,6 +132,14 @@ class Reader:
         query = "SELECT seq, client, command_id::text FROM journal WHERE lane = %s AND seq = ANY(%s)"
         return {seq: (client, name) for seq, client, name in self._main.execute(query, [lane, list(seqs)])}
 
+    def rows_at(self, lane: int, seqs: Sequence[int]) -> Iterator[Rows]:
+        """Single rows in order of ``seq``, in runs; those that do not exist are left out."""
+        wanted = sorted(set(seqs))
+        for start in range(0, len(wanted), _ROWS_AT_ONCE):
+            named = ",".join(str(int(seq)) for seq in wanted[start : start + _ROWS_AT_ONCE])
+            where = f"WHERE lane = {int(lane)} AND seq = ANY('{{{named}}}'::bigint[]) ORDER BY seq"
+            yield _parse_padded(_copy_body(self._main, _select(_PADDED_HASH, where)), lane)
+
     def fetch(self, lane: int, first: int, last: int) -> Future[Chunk]:
         """Begin to read rows ``first`` to ``last``."""
         return self._pool.submit(self._fetch, lane, first, last)
@@ -190,8 +200,7 @@ def _read_rows(connection: AnyConnection, lane: int, first: int, last: int) -> t
     except Unreadable:
         query = "SELECT seq FROM journal WHERE lane = %s AND seq BETWEEN %s AND %s AND octet_length(side_hash) <> 32"
         misshapen = [seq for (seq,) in connection.execute(query, [lane, first, last])]
-        padded = "substring(side_hash || decode(repeat('00', 32), 'hex') for 32) AS side_hash"
-        rows = _parse_padded(_copy_body(connection, _rows_query(padded, lane, first, last)), lane)
+        rows = _parse_padded(_copy_body(connection, _rows_query(_PADDED_HASH, lane, first, last)), lane)
     if rows.has_features.any():
         rows.features.update(_read_features(connection, lane, first, last))
     return rows, misshapen
@@ -208,8 +217,12 @@ def _parse_padded(data: memoryview, lane: int) -> Rows:
 
 
 def _rows_query(side_hash: str, lane: int, first: int, last: int) -> str:
+    return _select(side_hash, _where(lane, first, last))
+
+
+def _select(side_hash: str, where: str) -> str:
     columns = ", ".join(side_hash if name == "side_hash" else name for name in SELECTED)
-    return f"SELECT {columns}, features IS NOT NULL FROM journal {_where(lane, first, last)}"  # noqa: S608 - our words and ints
+    return f"SELECT {columns}, features IS NOT NULL FROM journal {where}"  # noqa: S608 - our words and ints
 
 
 def _where(lane: int, first: int, last: int) -> str:
