@@ -13,14 +13,16 @@ from penstock.app.edge.ordinary import make_document
 from penstock.app.edge.reference import page
 from penstock.contracts.reasons import Reason
 from penstock.contracts.reasons_doc import render_reasons, render_states
+from penstock.process.commands import sandbox
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
 def test_rendered_documents_are_up_to_date() -> None:
-    remedy = "run `make docs` (python -m penstock.contracts.reasons_doc docs)"
+    remedy = "run `make docs`"
     assert (DOCS / "reasons.md").read_text("utf-8") == render_reasons(), remedy
     assert (DOCS / "states.md").read_text("utf-8") == render_states(), remedy
+    assert (DOCS / "sandbox.md").read_text("utf-8") == sandbox.render(), remedy
 
 
 def test_the_openapi_document_is_whole() -> None:
