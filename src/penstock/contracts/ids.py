@@ -43,7 +43,11 @@ class Kind(Enum):
     CUSTOMER = ("cus", 0xC057)
     PAYMENT = ("pay", 0x9A75)
     CURSOR = ("cur", 0xC045)
+    EVENT = ("evt", 0xE7E7)
+    WEBHOOK = ("whk", 0x3EB0)
     APPROVAL = ("apr", 0xA991)
+    DIFFERENCE = ("dif", 0xD1FF)
+    RECOVERY = ("rec", 0x4EC0)
 
     def __init__(self, prefix: str, check: int) -> None:
         """``prefix``: the letters before the underscore; ``check``: the 16 check bits."""

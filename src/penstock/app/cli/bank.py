@@ -13,6 +13,7 @@ from penstock.improve.bank.rules import Behaviour
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("bank-simulator")(bank_simulator)
+    app.command()(reconcile)
 
 
 def bank_simulator(
@@ -35,3 +36,41 @@ def bank_simulator(
     path = state or settings.home / "bank-simulator.sqlite"
     path.parent.mkdir(parents=True, exist_ok=True)
     simulator.serve(path, wiring.secrets(settings).bank_key(), host, port, (behaviour, delay))
+
+
+def reconcile(
+    date: Annotated[str, typer.Option(help="The day, YYYY-MM-DD, in UTC; without it yesterday.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Compare a day's bookings with the bank's statement. Ends with status 0 without differences, 1 with, 2 without an answer."""
+    import asyncio
+    from datetime import UTC, datetime, timedelta
+    from datetime import date as date_type
+
+    import msgspec
+    import psycopg
+    from psycopg_pool import PoolTimeout
+
+    from penstock.app import wiring
+    from penstock.app.office import reconciling
+    from penstock.process.rails.bank import BankAway
+    from penstock.process.rails.reconcile.views import reconciliation_view
+
+    try:
+        day = date_type.fromisoformat(date) if date else datetime.now(UTC).date() - timedelta(days=1)
+    except ValueError as error:
+        raise typer.BadParameter(f"{date!r} is not a day; write it like 2026-01-31", param_hint="--date") from error
+    try:
+        done = asyncio.run(reconciling.reconcile_once(wiring.load(), day))
+    except (BankAway, psycopg.OperationalError, PoolTimeout) as error:
+        typer.echo(f"penstock reconcile: {type(error).__name__}: {error}; start bank and database, then run it again", err=True)
+        raise typer.Exit(2) from error
+    shown = reconciliation_view(done)
+    if as_json:
+        typer.echo(msgspec.json.encode(shown).decode())
+    else:
+        typer.echo(
+            f"{shown.date}: {shown.bank_entries} entries at the bank, {shown.our_bookings} bookings here, "
+            f"{shown.differences} open differences"
+        )
+    raise typer.Exit(1 if shown.differences else 0)

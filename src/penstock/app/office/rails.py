@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -14,12 +15,14 @@ from penstock.kit.settings import Settings
 from penstock.process.rails import actions, workflows
 from penstock.process.rails.actions import Rails
 from penstock.process.rails.bank import Bank, BankAway
+from penstock.process.rails.reconcile.actions import reconcile_due
 from penstock.process.rails.tail import make_tail
 
 log = structlog.get_logger()
 
 _HAND_OVER_S: Final = 0.1
 _REVIVE_S: Final = 30.0
+_RECONCILE_S: Final = 60.0
 
 
 def open_bank(settings: Settings) -> Bank:
@@ -53,7 +56,8 @@ def rails_jobs(services: Services) -> list[Job]:
         tail,
         Job("rails:workflows", at_work.hand_over, _HAND_OVER_S),
         Job("rails:revive", at_work.revive, _REVIVE_S),
-        Job("rails:notifications", _notifications(rails), settings.bank_look_s),
+        Job("rails:notifications", _unless_away(lambda: actions.fetch_notifications(rails)), settings.bank_look_s),
+        Job("rails:reconcile", _unless_away(lambda: reconcile_due(rails.office, rails.bank)), _RECONCILE_S),
     ]
 
 
@@ -79,10 +83,12 @@ class _Workflows:
         return self._launched and await workflows.revive(self._flows)
 
 
-def _notifications(rails: Rails) -> Step:
+def _unless_away(work: Callable[[], Awaitable[bool]]) -> Step:
+    """A step that waits for its next turn when the bank is away."""
+
     async def step(_: Services) -> bool:
         try:
-            return await actions.fetch_notifications(rails)
+            return await work()
         except BankAway as away:
             log.warning("bank_away", why=str(away))
             return False

@@ -62,7 +62,15 @@ CREATE TABLE rail_booking (
 CREATE INDEX rail_booking_reference ON rail_booking (lane, reference);
 CREATE INDEX rail_booking_time ON rail_booking (lane, time_us);
 
--- The bank's side: entries of its statements.
+-- The bank's side: its statements and their entries.
+CREATE TABLE rail_statement (
+    lane          smallint NOT NULL,
+    account       text     NOT NULL,
+    date          date     NOT NULL,
+    opening_minor bigint   NOT NULL,
+    closing_minor bigint   NOT NULL,
+    PRIMARY KEY (account, date)
+);
 CREATE TABLE rail_statement_entry (
     lane           smallint NOT NULL,
     account        text     NOT NULL,
@@ -108,11 +116,11 @@ CREATE TABLE rail_difference (
 );
 CREATE INDEX rail_difference_open ON rail_difference (lane, difference) WHERE state = 'open';
 
-GRANT SELECT, INSERT, UPDATE ON rail_transfer, rail_entry, rail_cursor, rail_booking, rail_statement_entry,
+GRANT SELECT, INSERT, UPDATE ON rail_transfer, rail_entry, rail_cursor, rail_booking, rail_statement, rail_statement_entry,
     rail_reconciliation, rail_difference TO penstock_office;
 GRANT SELECT ON rail_transfer, rail_entry, rail_reconciliation, rail_difference TO penstock_edge;
 GRANT UPDATE (state, resolved_at, resolved_by, note) ON rail_difference TO penstock_edge;
-GRANT SELECT ON rail_transfer, rail_entry, rail_booking, rail_statement_entry, rail_reconciliation, rail_difference
+GRANT SELECT ON rail_transfer, rail_entry, rail_booking, rail_statement, rail_statement_entry, rail_reconciliation, rail_difference
     TO penstock_auditor;
 
 RESET ROLE;
