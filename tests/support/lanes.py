@@ -69,13 +69,11 @@ def settings_for(home: Path, lane: int, **changes: Any) -> Settings:
 
 def policy_toml(policy: Policy) -> str:
     """Write a policy as its author would."""
-    lines = [
-        f'name = "{policy.name}"',
-        f'time_zone = "{policy.time_zone}"',
-        f"hold_lifetime_s = {policy.hold_lifetime_s}",
-    ]
+    numbers = ("hold_lifetime_s", "reviews_per_hour", "review_approval_above", "ordinary_s", "next_day_s")
+    lines = [f'{name} = "{getattr(policy, name)}"' for name in ("name", "time_zone", "review_overflow")]
+    lines += [f"{name} = {getattr(policy, name)}" for name in numbers]
     lines.append("tiers = [" + ", ".join(f'"{tier}"' for tier in policy.tiers) + "]")
-    for table, rules in (("limits", policy.limits), ("fees", policy.fees)):
+    for table, rules in (("limits", policy.limits), ("fees", policy.fees), ("reviews", policy.reviews)):
         for rule in rules:
             lines.append(f"[[{table}]]")
             values = {name: getattr(rule, name) for name in rule.__struct_fields__}
