@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import Kind, Option
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import kernel
@@ -77,7 +79,7 @@ def fold_own_limit(state: Any, row: Any) -> None:
     """Enter a limit of one customer; the table is caught together with the other small ones."""
     if row["kind"] != _SET_CUSTOMER or row["state"] == _DECLINED or row["option"] == _TIER:
         return
-    field = row["option"] - _FIRST_LIMIT
+    kind, field = np.int64(row["payment_type"]), np.int64(row["option"] - _FIRST_LIMIT)
     set_override(
-        state, row["purse"], row["payment_type"], field, row["amount_minor"], row["expires_us"], row["seq"]
+        state, np.int64(row["purse"]), kind, field, row["amount_minor"], row["expires_us"], row["seq"]
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import Flag
 from penstock.contracts.money import MAX_BALANCE_MINOR
 from penstock.contracts.policy import NO_LIMIT
@@ -14,9 +16,9 @@ from penstock.state.fold import suspense_account
 from penstock.state.freezes import credit_frozen, debit_frozen, frozen_amount
 
 _OPERATES = int(Flag.OPERATES)
-_PAYER_CLOSED, _PAYEE_CLOSED = int(Reason.PAYER_CLOSED), int(Reason.PAYEE_CLOSED)
-_PAYER_FROZEN, _PAYEE_FROZEN = int(Reason.PAYER_FROZEN), int(Reason.PAYEE_FROZEN)
-_INSUFFICIENT, _FUNDS_FROZEN = int(Reason.INSUFFICIENT_FUNDS), int(Reason.FUNDS_FROZEN)
+_PAYER_CLOSED, _PAYEE_CLOSED = np.int64(Reason.PAYER_CLOSED), np.int64(Reason.PAYEE_CLOSED)
+_PAYER_FROZEN, _PAYEE_FROZEN = np.int64(Reason.PAYER_FROZEN), np.int64(Reason.PAYEE_FROZEN)
+_INSUFFICIENT, _FUNDS_FROZEN = np.int64(Reason.INSUFFICIENT_FUNDS), np.int64(Reason.FUNDS_FROZEN)
 
 
 @kernel

@@ -12,7 +12,7 @@ from penstock.kit.kernels import kernel
 from penstock.state import layout as at
 
 _DEFAULTS = np.array([APPROVERS[operation] for operation in Operation], dtype=np.int64)
-_MISSING, _OWN = int(Reason.APPROVALS_MISSING), int(Reason.APPROVAL_OWN)
+_MISSING, _OWN = np.int64(Reason.APPROVALS_MISSING), np.int64(Reason.APPROVAL_OWN)
 
 
 @kernel
@@ -26,12 +26,11 @@ def approvers_needed(state: Any, operation: int) -> int:
 def judge_approvals(state: Any, row: Any, operation: int) -> int:
     """Why the row's approvals do not suffice for an operation, 0 = they do."""
     maker, first, second, third = row["maker"], row["approval_1"], row["approval_2"], row["approval_3"]
-    count = (first > 0) + (second > 0) + (third > 0)
-    if count > 0 and (maker == first or maker == second or maker == third):  # noqa: PLR1714 - a kernel
+    needed = approvers_needed(state, operation)
+    if int(first > 0) + int(second > 0) + int(third > 0) < needed or (needed > 0 and maker <= 0):
+        return _MISSING
+    if maker > 0 and (maker == first or maker == second or maker == third):  # noqa: PLR1714 - a kernel
         return _OWN
     if (first > 0 and (first == second or first == third)) or (second > 0 and second == third):  # noqa: PLR1714
         return _OWN
-    needed = approvers_needed(state, operation)
-    if count < needed or (needed > 0 and maker == 0):
-        return _MISSING
     return 0

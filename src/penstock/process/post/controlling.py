@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import MOST_APPROVERS, NEVER_US, Flag, Operation, Option
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
@@ -14,21 +16,21 @@ from penstock.process.post.rows import close_row, decline, name_payer
 from penstock.state import layout as at
 from penstock.state.controls import touches_credit, touches_debit
 from penstock.state.fold import currency_slot, suspense_account
-from penstock.state.overrides import find_override, overrides_full
+from penstock.state.overrides import find_override
 
-_DONE = int(PaymentState.DONE)
+_DONE = np.int64(PaymentState.DONE)
 _OPERATES, _REMOVE = int(Flag.OPERATES), int(Flag.REMOVE)
 _FREEZE_AMOUNT, _CLOSE = int(Option.FREEZE_AMOUNT), int(Option.CLOSE)
 _TIER, _FIRST_LIMIT, _APPROVALS = int(Option.TIER), int(Option.LIMIT_SINGLE), int(Option.APPROVALS)
-_LIMITS, _UNFREEZE = int(Operation.LIMITS), int(Operation.UNFREEZE)
-_RECOVER, _FEWER_APPROVERS = int(Operation.RECOVER), int(Operation.APPROVALS)
-_CUSTOMER_UNKNOWN, _ACCOUNT_UNKNOWN = int(Reason.CUSTOMER_UNKNOWN), int(Reason.ACCOUNT_UNKNOWN)
-_PAYEE_UNKNOWN, _PAYMENT_UNKNOWN = int(Reason.PAYEE_UNKNOWN), int(Reason.PAYMENT_UNKNOWN)
-_TIER_UNKNOWN, _CURRENCY_MISMATCH = int(Reason.TIER_UNKNOWN), int(Reason.CURRENCY_MISMATCH)
-_MISSING, _OUT_OF_BOUNDS = int(Reason.APPROVALS_MISSING), int(Reason.APPROVERS_OUT_OF_BOUNDS)
-_CLOSED, _NOT_EMPTY = int(Reason.ACCOUNT_CLOSED), int(Reason.ACCOUNT_NOT_EMPTY)
-_INSUFFICIENT, _TOO_LARGE = int(Reason.INSUFFICIENT_FUNDS), int(Reason.BALANCE_TOO_LARGE)
-_OWN_LIMITS_FULL = int(Reason.OWN_LIMITS_FULL)
+_LIMITS, _UNFREEZE = np.int64(Operation.LIMITS), np.int64(Operation.UNFREEZE)
+_RECOVER, _FEWER_APPROVERS = np.int64(Operation.RECOVER), np.int64(Operation.APPROVALS)
+_CUSTOMER_UNKNOWN, _ACCOUNT_UNKNOWN = np.int64(Reason.CUSTOMER_UNKNOWN), np.int64(Reason.ACCOUNT_UNKNOWN)
+_PAYEE_UNKNOWN, _PAYMENT_UNKNOWN = np.int64(Reason.PAYEE_UNKNOWN), np.int64(Reason.PAYMENT_UNKNOWN)
+_TIER_UNKNOWN, _CURRENCY_MISMATCH = np.int64(Reason.TIER_UNKNOWN), np.int64(Reason.CURRENCY_MISMATCH)
+_MISSING, _OUT_OF_BOUNDS = np.int64(Reason.APPROVALS_MISSING), np.int64(Reason.APPROVERS_OUT_OF_BOUNDS)
+_CLOSED, _NOT_EMPTY = np.int64(Reason.ACCOUNT_CLOSED), np.int64(Reason.ACCOUNT_NOT_EMPTY)
+_INSUFFICIENT, _TOO_LARGE = np.int64(Reason.INSUFFICIENT_FUNDS), np.int64(Reason.BALANCE_TOO_LARGE)
+_OWN_LIMITS_FULL = np.int64(Reason.OWN_LIMITS_FULL)
 
 
 @kernel
@@ -94,7 +96,7 @@ def set_customer(state: Any, terms: Any, row: Any, command: Any) -> None:
     if command["option"] == _TIER:
         _set_tier(state, terms, row, command["tier"])
     else:
-        _set_own_limit(state, row, command)
+        _set_own_limit(state, terms, row, command)
 
 
 @kernel
@@ -110,7 +112,7 @@ def _set_tier(state: Any, terms: Any, row: Any, tier: int) -> None:
 
 
 @kernel
-def _set_own_limit(state: Any, row: Any, command: Any) -> None:
+def _set_own_limit(state: Any, terms: Any, row: Any, command: Any) -> None:
     slot = currency_slot(command["currency"])
     purse = state.customers[row["customer"], at.FIRST_PURSE + slot] if slot >= 0 else 0
     if purse == 0:
@@ -118,8 +120,8 @@ def _set_own_limit(state: Any, row: Any, command: Any) -> None:
         return
     row["purse"] = purse
     reason = judge_approvals(state, row, _LIMITS)
-    place = find_override(state, purse, command["payment_type"], command["option"] - _FIRST_LIMIT)
-    if reason == 0 and state.overrides[place, at.OVERRIDE_KEY] == 0 and overrides_full(state):
+    place = find_override(state, purse, np.int64(command["payment_type"]), np.int64(command["option"] - _FIRST_LIMIT))
+    if reason == 0 and state.overrides[place, at.OVERRIDE_KEY] == 0 and state.scalars[0, at.OVERRIDES] >= terms.own_limits:
         reason = _OWN_LIMITS_FULL
     if reason != 0:
         decline(state, row, reason)

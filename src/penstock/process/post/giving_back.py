@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import NEVER_US, Flag, Kind, Option
 from penstock.contracts.policy import CHARGEBACK_FEE
 from penstock.contracts.reasons import Reason
@@ -18,9 +20,9 @@ from penstock.state import layout as at
 from penstock.state.fold import currency_slot, fee_account, settlement_account, suspense_account
 from penstock.state.freezes import debit_frozen
 
-_CLEARED, _REFUNDING = int(PaymentState.CLEARED), int(PaymentState.REFUNDING)
-_REFUNDED, _RETURNED = int(PaymentState.REFUNDED), int(PaymentState.RETURNED)
-_CHARGED_BACK, _REVERSED = int(PaymentState.CHARGED_BACK), int(PaymentState.REVERSED)
+_CLEARED, _REFUNDING = np.int64(PaymentState.CLEARED), np.int64(PaymentState.REFUNDING)
+_REFUNDED, _RETURNED = np.int64(PaymentState.REFUNDED), np.int64(PaymentState.RETURNED)
+_CHARGED_BACK, _REVERSED = np.int64(PaymentState.CHARGED_BACK), np.int64(PaymentState.REVERSED)
 _PAY, _DEPOSIT, _WITHDRAW = int(Kind.PAY), int(Kind.DEPOSIT), int(Kind.WITHDRAW)
 _REFUND, _RETURN, _CHARGEBACK, _RECOVER = (
     int(k) for k in (Kind.REFUND, Kind.RETURN, Kind.CHARGEBACK, Kind.RECOVER)
@@ -28,25 +30,26 @@ _REFUND, _RETURN, _CHARGEBACK, _RECOVER = (
 _REVERSE = int(Option.REVERSE)
 _OPERATES, _RAIL = int(Flag.OPERATES), int(Flag.RAIL)
 _FROM_SUSPENSE, _TO_SUSPENSE = int(Flag.FROM_SUSPENSE), int(Flag.TO_SUSPENSE)
-_PAYMENT_CLEARED, _NOT_REFUNDABLE = int(Reason.PAYMENT_CLEARED), int(Reason.NOT_REFUNDABLE)
-_RAIL_NOT_OFFERED, _ABOVE_LEFT = int(Reason.RAIL_NOT_OFFERED), int(Reason.AMOUNT_ABOVE_LEFT)
-_SAME_ACCOUNT, _TOO_LARGE = int(Reason.SAME_ACCOUNT), int(Reason.BALANCE_TOO_LARGE)
-_PAYER_CLOSED, _PAYER_FROZEN = int(Reason.PAYER_CLOSED), int(Reason.PAYER_FROZEN)
-_INSUFFICIENT = int(Reason.INSUFFICIENT_FUNDS)
+_PAYMENT_CLEARED, _NOT_REFUNDABLE = np.int64(Reason.PAYMENT_CLEARED), np.int64(Reason.NOT_REFUNDABLE)
+_RAIL_NOT_OFFERED, _ABOVE_LEFT = np.int64(Reason.RAIL_NOT_OFFERED), np.int64(Reason.AMOUNT_ABOVE_LEFT)
+_SAME_ACCOUNT, _TOO_LARGE = np.int64(Reason.SAME_ACCOUNT), np.int64(Reason.BALANCE_TOO_LARGE)
+_PAYER_CLOSED, _PAYER_FROZEN = np.int64(Reason.PAYER_CLOSED), np.int64(Reason.PAYER_FROZEN)
+_INSUFFICIENT = np.int64(Reason.INSUFFICIENT_FUNDS)
 
 
 @kernel
 def give_back_cleared(state: Any, terms: Any, row: Any, known: Any, i: int, news: tuple[int, int, int]) -> None:
     """Give back all or a part of a payment that is not held. ``news``: its newest row, its state, what is left of it."""
     last_seq, payment_state, left = news
-    reason = _judge_payment(terms, row, payment_state, known.ref_kind[i])
+    slot = currency_slot(known.ref_currency[i])
+    in_suspense = known.ref_kind[i] == _DEPOSIT and known.ref_payee[i] == suspense_account(slot)
+    reason = _judge_payment(terms, row, payment_state, known.ref_kind[i], in_suspense)
     amount = row["amount_minor"] if row["amount_minor"] > 0 else left
     if reason == 0 and amount > left:
         reason = _ABOVE_LEFT
     if reason != 0:
         decline(state, row, reason)
         return
-    slot = currency_slot(known.ref_currency[i])
     through_bank = row["kind"] == _REFUND and known.ref_kind[i] == _DEPOSIT
     source, target = _source(row, known.ref_payee[i], slot), known.ref_payer[i]
     if not through_bank:
@@ -89,7 +92,7 @@ def _send_to_bank(state: Any, row: Any, amount: int, left: int) -> None:
 
 
 @kernel
-def _judge_payment(terms: Any, row: Any, payment_state: int, kind_of_payment: int) -> int:
+def _judge_payment(terms: Any, row: Any, payment_state: int, kind_of_payment: int, in_suspense: bool) -> int:
     """Why the payment cannot be given back this way: its state, its kind, no bank; or a test value."""
     kind = row["kind"]
     forced = forced_reason(terms, row["option"]) if kind == _REFUND else 0
@@ -99,7 +102,7 @@ def _judge_payment(terms: Any, row: Any, payment_state: int, kind_of_payment: in
         return REFUSALS[payment_state, kind]
     if kind == _RECOVER and row["option"] != _REVERSE:
         return _PAYMENT_CLEARED
-    if not _is_refundable(kind, kind_of_payment, row["flags"]):
+    if not _is_refundable(kind, kind_of_payment, row["flags"], in_suspense):
         return _NOT_REFUNDABLE
     if kind == _REFUND and kind_of_payment == _DEPOSIT and not terms.rails:
         return _RAIL_NOT_OFFERED
@@ -107,7 +110,10 @@ def _judge_payment(terms: Any, row: Any, payment_state: int, kind_of_payment: in
 
 
 @kernel
-def _is_refundable(kind: int, kind_of_payment: int, flags: int) -> bool:
+def _is_refundable(kind: int, kind_of_payment: int, flags: int, in_suspense: bool) -> bool:
+    """What went to suspense may have found its owner since; then it is others' money that a refund would take."""
+    if in_suspense and flags & _OPERATES == 0:
+        return False
     if kind_of_payment == _PAY:
         return True
     if kind_of_payment == _WITHDRAW:

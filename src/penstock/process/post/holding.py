@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import Flag, Kind
 from penstock.contracts.money import CURRENCIES
 from penstock.contracts.reasons import Reason
@@ -19,12 +21,12 @@ from penstock.process.post.rows import close_row, name_payer
 from penstock.state import layout as at
 from penstock.state.fold import fee_account
 
-_CLEARED, _REFUNDED = int(PaymentState.CLEARED), int(PaymentState.REFUNDED)
-_RELEASED, _CANCELLED = int(PaymentState.RELEASED), int(PaymentState.CANCELLED)
-_EXPIRED, _REJECTED = int(PaymentState.EXPIRED), int(PaymentState.REJECTED)
-_HELD, _REVIEW, _REFUNDING = int(PaymentState.HELD), int(PaymentState.REVIEW), int(PaymentState.REFUNDING)
+_CLEARED, _REFUNDED = np.int64(PaymentState.CLEARED), np.int64(PaymentState.REFUNDED)
+_RELEASED, _CANCELLED = np.int64(PaymentState.RELEASED), np.int64(PaymentState.CANCELLED)
+_EXPIRED, _REJECTED = np.int64(PaymentState.EXPIRED), np.int64(PaymentState.REJECTED)
+_HELD, _REVIEW, _REFUNDING = np.int64(PaymentState.HELD), np.int64(PaymentState.REVIEW), np.int64(PaymentState.REFUNDING)
 _CANCEL, _EXPIRE, _DECIDE = int(Kind.CANCEL), int(Kind.EXPIRE), int(Kind.DECIDE_REVIEW)
-_RAIL, _TOO_LARGE = int(Flag.RAIL), int(Reason.BALANCE_TOO_LARGE)
+_RAIL, _TOO_LARGE = int(Flag.RAIL), np.int64(Reason.BALANCE_TOO_LARGE)
 _NUMERICS = tuple(currency.numeric for currency in CURRENCIES)
 
 

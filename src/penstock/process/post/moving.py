@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, NEVER_US, Flag, PaymentType
+import numpy as np
+
+from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, NEVER_US, Flag, Kind, PaymentType
 from penstock.contracts.policy import NO_LIMIT
-from penstock.contracts.reasons import Reason
+from penstock.contracts.reasons import WITHOUT_TRACE, Reason
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import kernel
 from penstock.process.post.accounts import (
@@ -24,28 +26,35 @@ from penstock.process.post.rows import close_row, decline, name_payer
 from penstock.state import layout as at
 from penstock.state.fold import HOUR_US, currency_slot, fee_account, settlement_account, suspense_account
 
-_CLEARED, _HELD = int(PaymentState.CLEARED), int(PaymentState.HELD)
-_DELAYED, _REVIEW = int(PaymentState.DELAYED), int(PaymentState.REVIEW)
+_CLEARED, _HELD = np.int64(PaymentState.CLEARED), np.int64(PaymentState.HELD)
+_DELAYED, _REVIEW = np.int64(PaymentState.DELAYED), np.int64(PaymentState.REVIEW)
 _HOLD_ONLY, _RAIL, _OPERATES = int(Flag.HOLD_ONLY), int(Flag.RAIL), int(Flag.OPERATES)
 _ORDINARY, _NEXT_DAY, _TO_SUSPENSE = int(Flag.ORDINARY), int(Flag.NEXT_DAY), int(Flag.TO_SUSPENSE)
-_WITHDRAWAL = int(PaymentType.WITHDRAWAL)
-_PAYER_UNKNOWN, _PAYEE_UNKNOWN = int(Reason.PAYER_UNKNOWN), int(Reason.PAYEE_UNKNOWN)
-_SAME_ACCOUNT, _CURRENCY_MISMATCH = int(Reason.SAME_ACCOUNT), int(Reason.CURRENCY_MISMATCH)
-_RAIL_NOT_OFFERED, _TOO_LARGE = int(Reason.RAIL_NOT_OFFERED), int(Reason.BALANCE_TOO_LARGE)
-_REVIEWS_FULL = int(Reason.REVIEWS_FULL)
-_TOO_MANY_HOLDS, _HOLDS_FULL = int(Reason.TOO_MANY_HOLDS), int(Reason.HOLDS_FULL)
+_PAY, _WITHDRAWAL = int(Kind.PAY), int(PaymentType.WITHDRAWAL)
+_PAYER_UNKNOWN, _PAYEE_UNKNOWN = np.int64(Reason.PAYER_UNKNOWN), np.int64(Reason.PAYEE_UNKNOWN)
+_SAME_ACCOUNT, _CURRENCY_MISMATCH = np.int64(Reason.SAME_ACCOUNT), np.int64(Reason.CURRENCY_MISMATCH)
+_RAIL_NOT_OFFERED, _TOO_LARGE = np.int64(Reason.RAIL_NOT_OFFERED), np.int64(Reason.BALANCE_TOO_LARGE)
+_REVIEWS_FULL = np.int64(Reason.REVIEWS_FULL)
+_TOO_MANY_HOLDS, _HOLDS_FULL = np.int64(Reason.TOO_MANY_HOLDS), np.int64(Reason.HOLDS_FULL)
+
+#: The refusals that the sandbox can force, by code.
+_FORCIBLE = np.array([code in set(Reason) - WITHOUT_TRACE - {Reason.OK} for code in range(max(Reason) + 1)])
 
 
 @kernel
 def forced_reason(terms: Any, option: int) -> int:
-    """The refusal that a test value asks for in the sandbox, 0 = none."""
-    return option - FORCE_REASON if terms.sandbox and FORCE_REASON < option < FORCE_STATE else 0
+    """The refusal that a test value asks for in the sandbox, 0 = none; what is no reason is ignored."""
+    if not terms.sandbox or not FORCE_REASON < option < FORCE_REASON + _FORCIBLE.shape[0]:
+        return 0
+    return option - FORCE_REASON if _FORCIBLE[option - FORCE_REASON] else 0
 
 
 @kernel
-def forced_state(terms: Any, option: int) -> int:
-    """The outcome that a test value asks for in the sandbox, 0 = none."""
-    return option - FORCE_STATE if terms.sandbox and option > FORCE_STATE else 0
+def forced_state(terms: Any, row: Any) -> int:
+    """The outcome of a ``pay`` that a test value asks for in the sandbox, 0 = none; others than these are ignored."""
+    wanted = row["option"] - FORCE_STATE
+    forcible = wanted in (_HELD, _DELAYED, _REVIEW)
+    return wanted if terms.sandbox and forcible and row["kind"] == _PAY else 0
 
 
 @kernel
@@ -133,7 +142,7 @@ def _spend(state: Any, terms: Any, row: Any, slot: int, lifetime_us: int) -> Non
     amount = row["amount_minor"]
     fee = fee_of(terms, row["payment_type"], slot, amount)
     reason = _judge(state, terms, row, slot, fee)
-    outcome = forced_state(terms, row["option"])
+    outcome = forced_state(terms, row)
     if reason == 0 and outcome == 0:
         outcome = _intended(row["flags"])
         if _needs_review(terms, row, slot):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import Flag, Operation, Option
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import kernel
@@ -15,8 +17,8 @@ from penstock.process.post.moving import due_after
 from penstock.process.post.rows import close_row, decline
 from penstock.state import layout as at
 
-_HELD, _DELAYED = int(PaymentState.HELD), int(PaymentState.DELAYED)
-_APPROVE, _OPERATION = int(Option.APPROVE), int(Operation.REVIEW)
+_HELD, _DELAYED = np.int64(PaymentState.HELD), np.int64(PaymentState.DELAYED)
+_APPROVE, _OPERATION = int(Option.APPROVE), np.int64(Operation.REVIEW)
 _HOLD_ONLY, _RAIL = int(Flag.HOLD_ONLY), int(Flag.RAIL)
 _ORDINARY, _NEXT_DAY = int(Flag.ORDINARY), int(Flag.NEXT_DAY)
 

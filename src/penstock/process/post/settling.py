@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from penstock.contracts.commands import Flag, Kind, Operation, Option
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
@@ -20,15 +22,15 @@ from penstock.state import layout as at
 from penstock.state.holds import find_hold, next_due
 from penstock.state.recent import find_ref
 
-_HELD, _DELAYED, _REVIEW = int(PaymentState.HELD), int(PaymentState.DELAYED), int(PaymentState.REVIEW)
+_HELD, _DELAYED, _REVIEW = np.int64(PaymentState.HELD), np.int64(PaymentState.DELAYED), np.int64(PaymentState.REVIEW)
 _CLEAR, _RELEASE, _CANCEL, _EXPIRE = int(Kind.CLEAR), int(Kind.RELEASE), int(Kind.CANCEL), int(Kind.EXPIRE)
 _REFUND, _RETURN, _CHARGEBACK = int(Kind.REFUND), int(Kind.RETURN), int(Kind.CHARGEBACK)
 _DECIDE, _RECOVER = int(Kind.DECIDE_REVIEW), int(Kind.RECOVER)
 _REVERSE, _FINISH_PAID, _FINISH_UNPAID = int(Option.REVERSE), int(Option.FINISH_PAID), int(Option.FINISH_UNPAID)
 _RELEASE_REST, _OPERATES = int(Flag.RELEASE_REST), int(Flag.OPERATES)
-_ABOVE_HOLD, _UNKNOWN = int(Reason.AMOUNT_ABOVE_HOLD), int(Reason.PAYMENT_UNKNOWN)
-_OPEN, _AT_BANK, _REFUNDING = int(Reason.PAYMENT_OPEN), int(Reason.PAYMENT_AT_BANK), int(Reason.PAYMENT_REFUNDING)
-_OPERATION = int(Operation.RECOVER)
+_ABOVE_HOLD, _UNKNOWN = np.int64(Reason.AMOUNT_ABOVE_HOLD), np.int64(Reason.PAYMENT_UNKNOWN)
+_OPEN, _AT_BANK, _REFUNDING = np.int64(Reason.PAYMENT_OPEN), np.int64(Reason.PAYMENT_AT_BANK), np.int64(Reason.PAYMENT_REFUNDING)
+_OPERATION = np.int64(Operation.RECOVER)
 
 
 @kernel

@@ -31,6 +31,7 @@ class Terms(NamedTuple):
     policy_version: int
     lane: int
     holds_per_account: int
+    own_limits: int
     id_age_us: int
     id_ahead_us: int
     expiries: int
@@ -80,6 +81,7 @@ def make_terms(policy: PolicyArrays, policy_version: int, settings: Settings) ->
         policy_version=policy_version,
         lane=settings.lane,
         holds_per_account=settings.holds_per_account,
+        own_limits=settings.own_limits_max,
         id_age_us=settings.id_age_s * 1_000_000,
         id_ahead_us=int(settings.id_ahead_s * 1_000_000),
         expiries=settings.expiries_per_batch,
