@@ -10,13 +10,14 @@ import gc
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
+import uvicorn
 import uvloop
 
 from penstock.app import wiring
@@ -32,11 +33,14 @@ from penstock.contracts.ids import PublicIds
 from penstock.contracts.office import Office
 from penstock.contracts.reading import Reading
 from penstock.kit.http.buckets import TokenBucket
+from penstock.kit.seal import Sealer
 from penstock.kit.secrets import BadSecret
 from penstock.kit.settings import BadSetting, Settings
 from penstock.kit.telemetry import set_up_logging
 from penstock.process.commands.routes import Services, hot_routes
 from penstock.process.idempotency.actions import Idempotency
+from penstock.review.events.feed import Feed
+from penstock.review.webhooks.actions import Secrets
 
 log = structlog.get_logger()
 
@@ -59,8 +63,13 @@ def surroundings(settings: Settings) -> Surroundings:
 
 
 @asynccontextmanager
-async def open_door(settings: Settings, number: int, around: Surroundings) -> AsyncIterator[Door]:
-    """The application of an edge with everything behind it, connected as far as the others are there."""
+async def open_door(
+    settings: Settings, number: int, around: Surroundings, stopping: Callable[[], bool] = lambda: False
+) -> AsyncIterator[Door]:
+    """The application of an edge with everything behind it, connected as far as the others are there.
+
+    :param stopping: whether the server wants to end; requests that wait for events are answered then.
+    """
     name = f"penstock-edge-{number}"
     database = Database(around.dsn, name)
     desk = Database(around.dsn, f"{name}-office", writes=True)
@@ -68,7 +77,8 @@ async def open_door(settings: Settings, number: int, around: Surroundings) -> As
     keys = Keys(around.dsn, f"{name}-keys", settings.key_refresh_s, time.monotonic)
     watch = Watch(lane, database, settings.lane, time.monotonic)
     lane.on_connected = watch.wake
-    door = _compose(settings, PublicIds(around.public_id_key), database, desk, lane, keys, watch)
+    feed = Feed(database.connection, settings.lane, settings.event_look_s, settings.event_polls, stopping, time.monotonic)
+    door = _compose(settings, PublicIds(around.public_id_key), database, desk, lane, keys, watch, feed)
     await database.open()
     await desk.open()
     await keys.refresh()
@@ -81,6 +91,7 @@ async def open_door(settings: Settings, number: int, around: Surroundings) -> As
     finally:
         for task in tasks:
             task.cancel()
+        feed.close()
         await asyncio.gather(*tasks, return_exceptions=True)
         lane.close()
         keys.close()
@@ -89,7 +100,14 @@ async def open_door(settings: Settings, number: int, around: Surroundings) -> As
 
 
 def _compose(
-    settings: Settings, ids: PublicIds, database: Database, desk: Database, lane: LaneLink, keys: Keys, watch: Watch
+    settings: Settings,
+    ids: PublicIds,
+    database: Database,
+    desk: Database,
+    lane: LaneLink,
+    keys: Keys,
+    watch: Watch,
+    feed: Feed,
 ) -> Door:
     old_ids = TokenBucket(settings.old_ids_per_second, time.monotonic())
     office = Office(lane, ids, settings, desk.connection, _now)
@@ -100,7 +118,9 @@ def _compose(
         lane, settings.lane, ids, database.connection, watch.policy, settings.page_entries, wiring.clock_us
     )
     metrics = _make_metrics(lane, keys, watch)
-    ordinary = make_app(reading, Inside(lane, database, watch, metrics), office)
+    webhook_secrets = Secrets(Sealer(wiring.secrets(settings).webhook_key()), os.urandom)
+    metrics.watch("penstock_edge_events_waiting", "Requests that wait for events", lambda: float(feed.waiting))
+    ordinary = make_app(reading, Inside(lane, database, watch, metrics), office, feed, webhook_secrets)
     hot = hot_routes(services)
     keyed = Idempotency(settings, hot, desk.connection, _now, time.monotonic, os.urandom)
     return Door(settings, keys, hot, keyed, ordinary, metrics, _now, time.monotonic)
@@ -140,7 +160,12 @@ async def serve(settings: Settings, number: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     files = wiring.certificate(settings)
     context = tls_context(files.certificate, files.key)
-    async with open_door(settings, number, surroundings(settings)) as door:
+    server: uvicorn.Server | None = None
+
+    def stopping() -> bool:
+        return server is not None and server.should_exit
+
+    async with open_door(settings, number, surroundings(settings), stopping) as door:
         server = make_server(door, settings, settings.port + number, context)
         gc.freeze()  # what is here now stays: later collections need not look at it
         log.info("serving", url=wiring.base_url(settings, number))

@@ -47,6 +47,7 @@ _NAMED: Final = {"payments": "{payment}", "accounts": "{account}", "customers": 
 _NAMING_PARTS: Final = 5
 #: Hot routes whose path can be read as well.
 _READ_TOO: Final = frozenset({"/v1/approval-rules"})
+_WAITING: Final = "/v1/events"
 _WITHOUT_KEY: Final = frozenset({"/v1/reasons", "/health/live", "/health/ready", "/docs", "/openapi.json"})
 #: Answers below this are written into the socket's buffer at once; a slow reader can only stall larger ones.
 _SMALL_BYTES: Final = 32_768
@@ -155,9 +156,14 @@ class Door:
                 message["headers"] = _secured(message["headers"])
             await send(message)
 
-        async with asyncio.timeout(self._settings.request_timeout_s + self._settings.reply_timeout_s):
+        async with asyncio.timeout(self._patience_s(scope["path"])):
             await self._ordinary(scope, receive, send_secured)
         return status
+
+    def _patience_s(self, path: str) -> float:
+        """How long Litestar may take; reading events may wait for the next one as well."""
+        usual_s = self._settings.request_timeout_s + self._settings.reply_timeout_s
+        return usual_s + (self._settings.event_wait_s if path == _WAITING else 0.0)
 
     async def _send(self, send: Send, answer: Answer) -> None:
         further = (*_SECURITY, _API_POLICY)

@@ -26,10 +26,15 @@ from penstock.contracts.reasons_doc import ReasonView, reason_views
 from penstock.kit.http.problem import MEDIA_TYPE, FieldError, Problem
 from penstock.office.approvals.routes import ROUTES as APPROVALS
 from penstock.prepare.customers.routes import read_customer
+from penstock.process.rails.reconcile.routes import ROUTES as RECONCILE
+from penstock.review.events.feed import Feed
+from penstock.review.events.routes import event_types, read_events
 from penstock.review.history.routes import read_account, read_entries, read_payment
 from penstock.review.reviews.routes import ROUTES as REVIEWS
 from penstock.review.status.routes import read_approval_rules
 from penstock.review.status.views import StatusView, status_view
+from penstock.review.webhooks.actions import Secrets
+from penstock.review.webhooks.routes import ROUTES as WEBHOOKS
 
 log = structlog.get_logger()
 
@@ -100,11 +105,11 @@ async def prometheus(principal: Caller, inside: Own) -> Response[bytes]:
 _DESCRIBED: Final[list[Any]] = [
     read_payment, read_account, read_entries, read_customer, read_approval_rules, reasons, status, live, ready,
     prometheus,
-    *APPROVALS, *REVIEWS,
+    *APPROVALS, *RECONCILE, *REVIEWS, event_types, read_events, *WEBHOOKS,
 ]  # fmt: skip
 
 
-def make_app(reading: Reading, inside: Inside, office: Office) -> Litestar:
+def make_app(reading: Reading, inside: Inside, office: Office, feed: Feed, secrets: Secrets) -> Litestar:
     """The application; the caller's principal is expected in ``scope["state"]["principal"]``."""
     document = make_document()
     json_text, html = msgspec.json.encode(document), reference.page(document)
@@ -124,6 +129,8 @@ def make_app(reading: Reading, inside: Inside, office: Office) -> Litestar:
             "reading": Provide(lambda: reading, sync_to_thread=False),
             "inside": Provide(lambda: inside, sync_to_thread=False),
             "office": Provide(lambda: office, sync_to_thread=False),
+            "feed": Provide(lambda: feed, sync_to_thread=False),
+            "secrets": Provide(lambda: secrets, sync_to_thread=False),
             "principal": Provide(_principal, sync_to_thread=False),
         },
         exception_handlers={Problem: _problem, HTTPException: _http_problem, Exception: _bug},
@@ -136,10 +143,9 @@ def make_app(reading: Reading, inside: Inside, office: Office) -> Litestar:
 def make_document() -> openapi.Document:
     """The OpenAPI document; Litestar's part is made of an application that serves nobody."""
     config = OpenAPIConfig(title=openapi.TITLE, version=__version__, use_handler_docstrings=True)
-    silent: dict[str, Provide] = {
-        name: Provide(_nobody(name), sync_to_thread=False) for name in ("reading", "inside", "office", "principal")
-    }
-    app = Litestar(_DESCRIBED, dependencies=silent, openapi_config=config, logging_config=None)
+    given = ("reading", "inside", "office", "feed", "secrets", "principal")
+    silent = {name: Provide(_nobody(name), sync_to_thread=False) for name in given}
+    app = Litestar(_DESCRIBED, dependencies=dict(silent), openapi_config=config, logging_config=None)
     return openapi.document(app.openapi_schema.to_schema(), __version__)
 
 

@@ -1,0 +1,1 @@
+"""Events: what happened, told in order to those whom it concerns."""

@@ -1,0 +1,118 @@
+"""Reading events off the journal by primary key, and noting who owns what. All SQL of this feature.
+
+The connections forbid sequential scans and hash joins, so a scan is a walk along the primary key with look-ups
+beside it. It is bounded by the span of rows that it is given, not by what it finds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from penstock.contracts.commands import Kind
+from penstock.contracts.states import State
+from penstock.journal.tails import IN_SPAN, Span
+
+Connection = AsyncConnection[Any]
+#: The tail that notes owners: events can be read as far as it has come.
+OWNERS: Final = "owners"
+
+
+class EventRow(NamedTuple):
+    """What an event shows of a row, and whose it is: the clients of its payment and of its accounts, 0 = none."""
+
+    seq: int
+    time_us: int
+    client: int
+    kind: int
+    state: int
+    reason: int
+    payer_account: int
+    payee_account: int
+    amount_minor: int
+    held_minor: int
+    moved_minor: int
+    fee_minor: int
+    ref_seq: int
+    expires_us: int
+    from_us: int
+    left_minor: int
+    customer: int
+    policy_version: int
+    payment_type: int
+    currency: int
+    flags: int
+    option: int
+    first_kind: int
+    first_client: int
+    payer_client: int
+    payee_client: int
+    customer_client: int
+
+
+_OWN: Final = EventRow._fields[: EventRow._fields.index("first_kind")]
+_SELECT: Final = f"""
+    SELECT {", ".join(f"row.{name}" for name in _OWN)},
+           coalesce(first.kind, 0) AS first_kind, coalesce(first.client, 0) AS first_client,
+           coalesce(payer.client, 0) AS payer_client, coalesce(payee.client, 0) AS payee_client,
+           coalesce(customer.client, 0) AS customer_client
+    FROM journal AS row
+    LEFT JOIN journal AS first ON row.ref_seq > 0 AND first.lane = row.lane AND first.seq = row.ref_seq
+    LEFT JOIN account_owner AS payer ON payer.lane = row.lane AND payer.account = row.payer_account
+    LEFT JOIN account_owner AS payee ON payee.lane = row.lane AND payee.account = row.payee_account
+    LEFT JOIN customer_owner AS customer ON customer.lane = row.lane AND customer.customer = row.customer
+"""  # noqa: S608 - constants
+_SCAN: Final = f"""
+    {_SELECT}
+    WHERE {IN_SPAN} AND row.kind = ANY(%(kinds)s)
+      AND (%(everything)s OR row.client = ANY(%(clients)s) OR first.client = ANY(%(clients)s)
+           OR payer.client = ANY(%(clients)s) OR payee.client = ANY(%(clients)s) OR customer.client = ANY(%(clients)s))
+    ORDER BY row.seq LIMIT %(most)s
+"""
+_THESE: Final = f"{_SELECT} WHERE row.lane = %(lane)s AND row.seq = ANY(%(seqs)s)"
+_KNOWN: Final = "SELECT coalesce((SELECT seq FROM tail_cursor WHERE tail = %s AND lane = %s), 0)"
+_CUSTOMERS: Final = f"""
+    INSERT INTO customer_owner (lane, customer, client)
+    SELECT row.lane, row.customer, row.client FROM journal AS row
+    WHERE {IN_SPAN} AND row.kind = {int(Kind.OPEN_CUSTOMER)} AND row.state = {int(State.DONE)} ORDER BY row.seq
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - constants
+_ACCOUNTS: Final = f"""
+    INSERT INTO account_owner (lane, account, client)
+    SELECT row.lane, row.payee_account, owner.client FROM journal AS row
+    JOIN customer_owner AS owner ON owner.lane = row.lane AND owner.customer = row.customer
+    WHERE {IN_SPAN} AND row.kind = {int(Kind.OPEN_ACCOUNT)} AND row.state = {int(State.DONE)} ORDER BY row.seq
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - constants
+
+
+async def note_owners(connection: Connection, span: Span) -> None:
+    """Write down whose the customers and accounts are that were opened in a span; again changes nothing."""
+    await connection.execute(_CUSTOMERS, span.values())
+    await connection.execute(_ACCOUNTS, span.values())
+
+
+async def known_until(connection: Connection, lane: int) -> int:
+    """The sequence up to which owners are known, and so events can be read."""
+    found = await (await connection.execute(_KNOWN, (OWNERS, lane))).fetchone()
+    assert found is not None  # a select without a table has one row
+    return int(found[0])
+
+
+async def scan(
+    connection: Connection, span: Span, kinds: Sequence[int], clients: Sequence[int], most: int, *, everything: bool
+) -> list[EventRow]:
+    """The first ``most`` rows of a span, of some kinds of command, that any of the clients has to do with."""
+    wanted = {**span.values(), "kinds": list(kinds), "clients": list(clients), "most": most, "everything": everything}
+    async with connection.cursor(row_factory=class_row(EventRow)) as cursor:
+        return await (await cursor.execute(_SCAN, wanted)).fetchall()
+
+
+async def rows_at(connection: Connection, lane: int, seqs: Sequence[int]) -> dict[int, EventRow]:
+    """Single rows by their sequence."""
+    async with connection.cursor(row_factory=class_row(EventRow)) as cursor:
+        found = await (await cursor.execute(_THESE, {"lane": lane, "seqs": list(seqs)})).fetchall()
+    return {row.seq: row for row in found}
