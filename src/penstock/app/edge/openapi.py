@@ -78,7 +78,18 @@ PROBLEMS: Final = {
 }
 #: Statuses that an outcome may have as well, as the reasons' table says.
 _DECIDED: Final = ("404", "409", "422", "503")
+_KEY: Final[Document] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {
+        "type": "string",
+        "maxLength": 257,
+        "description": "Instead of the body's `id`: the caller's own text for this request, in quotation marks.",
+    },
+}
 _READ_PROBLEMS: Final = ("401", "403", "404", "422", "429", "503")
+_ACT_PROBLEMS: Final = ("400", "401", "403", "404", "409", "413", "422", "429", "503")
 
 
 def document(reading: Document, version: str) -> Document:
@@ -127,11 +138,18 @@ def _operation(route: HotRoute, body: Document, answer: Document, problem: Docum
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": _all_answers(route, answer, problem),
     }
-    for name, prefix in (("payment", "pay"), ("account", "acc"), ("customer", "cus")):
-        if f"{{{name}}}" in route.path:
-            schema = {"type": "string", "description": f"The {name}'s id, `{prefix}_` and 13 characters."}
-            operation["parameters"] = [{"name": name, "in": "path", "required": True, "schema": schema}]
+    if parameters := _parameters(route.path):
+        operation["parameters"] = parameters
     return operation
+
+
+def _parameters(path: str) -> list[Document]:
+    found: list[Document] = [] if path == "/v1/batch" else [_KEY]
+    for name, prefix in (("payment", "pay"), ("account", "acc"), ("customer", "cus")):
+        if f"{{{name}}}" in path:
+            schema = {"type": "string", "description": f"The {name}'s id, `{prefix}_` and 13 characters."}
+            found.append({"name": name, "in": "path", "required": True, "schema": schema})
+    return found
 
 
 def _identity(path: str) -> str:
@@ -178,6 +196,7 @@ def _reading_path(item: Document, problem: Document) -> Document:
     for method, operation in item.items():
         answers = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
         public = operation.get("security") == [{}]
-        responses = answers if public else answers | _problems(problem, _READ_PROBLEMS)
+        statuses = _READ_PROBLEMS if method == "get" else _ACT_PROBLEMS
+        responses = answers if public else answers | _problems(problem, statuses)
         described[method] = {**operation, "responses": responses}
     return described
