@@ -33,6 +33,7 @@ PEOPLE = {
     "chen": ["approve"],
     "dora": ["approve", "operate"],
     "eve": ["control", "read"],
+    "rita": ["review", "operate"],
 }
 
 
