@@ -58,7 +58,7 @@ class Rows:
 
     def pay(self, payer: int, payee: int, amount: int, state: State = State.CLEARED, **more: Any) -> int:
         """A payment in its first state."""
-        moved, held = (amount, 0) if state == State.CLEARED else (0, amount)
+        moved, held = (amount, 0) if state == State.CLEARED else (0, 0 if state == State.DECLINED else amount)
         return self._begin(Kind.PAY, state, payer, payee, amount, moved_minor=moved, held_minor=held, **more)
 
     def review(self, payer: int, payee: int, amount: int, deadline_s: float = 14_400, **more: Any) -> int:

@@ -30,6 +30,7 @@ from penstock.process.rails.reconcile.routes import ROUTES as RECONCILE
 from penstock.review.events.feed import Feed
 from penstock.review.events.routes import event_types, read_events
 from penstock.review.history.routes import read_account, read_entries, read_payment
+from penstock.review.recovery.routes import ROUTES as RECOVERIES
 from penstock.review.reviews.routes import ROUTES as REVIEWS
 from penstock.review.status.routes import read_approval_rules
 from penstock.review.status.views import StatusView, status_view
@@ -105,7 +106,7 @@ async def prometheus(principal: Caller, inside: Own) -> Response[bytes]:
 _DESCRIBED: Final[list[Any]] = [
     read_payment, read_account, read_entries, read_customer, read_approval_rules, reasons, status, live, ready,
     prometheus,
-    *APPROVALS, *RECONCILE, *REVIEWS, event_types, read_events, *WEBHOOKS,
+    *APPROVALS, *RECONCILE, *REVIEWS, *RECOVERIES, event_types, read_events, *WEBHOOKS,
 ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from penstock.app.office.approvals import finish_approved_job
 from penstock.app.office.jobs import Job, Services, tail_job
 from penstock.app.office.rails import rails_jobs
+from penstock.app.office.recovery import recovery_jobs
 from penstock.app.office.webhooks import webhook_jobs
 from penstock.review.reviews import tail as reviews
 
@@ -14,6 +15,7 @@ def make_jobs(services: Services) -> list[Job]:
     settings = services.office.settings
     return [
         tail_job(reviews.make_tail(settings)),
+        *recovery_jobs(services),
         finish_approved_job(),
         *rails_jobs(services),
         *webhook_jobs(services),

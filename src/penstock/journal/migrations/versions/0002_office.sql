@@ -121,6 +121,74 @@ GRANT SELECT, INSERT, UPDATE ON review_item TO penstock_office;
 GRANT SELECT, UPDATE (claimed_by, claimed_until_us) ON review_item TO penstock_edge;
 GRANT SELECT ON review_item TO penstock_auditor;
 
+-- The recovery queue: what looks wrong, and the correction that is ready to be asked for. Found by tails.
+CREATE TABLE recovery_case (
+    number        bigint   PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    lane          smallint NOT NULL,
+    kind          text     NOT NULL CHECK (kind IN ('duplicate', 'stuck_withdrawal', 'stuck_refund', 'suspense')),
+    seq           bigint   NOT NULL,       -- the row that began it: payment, refund at the bank, credit to suspense
+    payment       bigint   NOT NULL,       -- first row of the payment
+    other         bigint   NOT NULL DEFAULT 0, -- duplicate: the payment that this one repeats
+    gap_us        bigint   NOT NULL DEFAULT 0, -- duplicate: cleared so long after the other
+    confidence    text     NOT NULL CHECK (confidence IN ('high', 'low')),
+    client        integer  NOT NULL,
+    payer_account bigint   NOT NULL,
+    payee_account bigint   NOT NULL,
+    owner_account bigint   NOT NULL DEFAULT 0, -- suspense: whose money it is, where the journal says so
+    amount_minor  bigint   NOT NULL,
+    currency      smallint NOT NULL,
+    payment_type  smallint NOT NULL,
+    since_us      bigint   NOT NULL,       -- time of the row that began it
+    state         text     NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'closed', 'dismissed')),
+    request       bigint   NOT NULL DEFAULT 0, -- the newest approval request that was made of it
+    outcome       text     NOT NULL DEFAULT '',
+    closed_seq    bigint   NOT NULL DEFAULT 0,
+    closed_us     bigint   NOT NULL DEFAULT 0,
+    closed_by     integer  NOT NULL DEFAULT 0,
+    note          text     NOT NULL DEFAULT '',
+    UNIQUE (lane, kind, seq)
+);
+CREATE INDEX recovery_case_payment ON recovery_case (lane, payment) WHERE state = 'open';
+CREATE INDEX recovery_case_other ON recovery_case (lane, other) WHERE state = 'open';
+CREATE INDEX recovery_case_state ON recovery_case (lane, state, number);
+GRANT SELECT, INSERT, UPDATE ON recovery_case TO penstock_office;
+GRANT SELECT, UPDATE (state, request, outcome, closed_us, closed_by, note) ON recovery_case TO penstock_edge;
+GRANT SELECT ON recovery_case TO penstock_auditor;
+
+-- Payments that cleared within the last `duplicate_window_s` of what the tail has seen.
+CREATE TABLE recovery_recent (
+    lane        smallint NOT NULL,
+    payment     bigint   NOT NULL,
+    cleared_seq bigint   NOT NULL,
+    cleared_us  bigint   NOT NULL,
+    same        uuid     NOT NULL,         -- of parties, amount, type and words: equal for what looks the same
+    bare        boolean  NOT NULL,         -- it has no reference
+    gone        boolean  NOT NULL DEFAULT false, -- given back
+    PRIMARY KEY (lane, payment)
+);
+CREATE INDEX recovery_recent_same ON recovery_recent (lane, same, cleared_seq);
+CREATE INDEX recovery_recent_time ON recovery_recent (lane, cleared_us);
+GRANT SELECT, INSERT, UPDATE, DELETE ON recovery_recent TO penstock_office;
+
+-- Payments that wait for the bank's answer.
+CREATE TABLE recovery_waiting (
+    lane          smallint NOT NULL,
+    payment       bigint   NOT NULL,
+    seq           bigint   NOT NULL,       -- the row since which it waits
+    kind          text     NOT NULL,       -- that of the case it would become
+    client        integer  NOT NULL,
+    payer_account bigint   NOT NULL,
+    payee_account bigint   NOT NULL,
+    amount_minor  bigint   NOT NULL,
+    currency      smallint NOT NULL,
+    payment_type  smallint NOT NULL,
+    since_us      bigint   NOT NULL,
+    told          boolean  NOT NULL DEFAULT false, -- it has become a case
+    PRIMARY KEY (lane, payment)
+);
+CREATE INDEX recovery_waiting_since ON recovery_waiting (lane, since_us) WHERE NOT told;
+GRANT SELECT, INSERT, UPDATE, DELETE ON recovery_waiting TO penstock_office;
+
 GRANT USAGE ON SCHEMA penstock TO penstock_office;
 GRANT SELECT ON lane, journal_batch, journal, journal_side, journal_partition, api_client TO penstock_office;
 

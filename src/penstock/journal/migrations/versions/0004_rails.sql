@@ -118,7 +118,8 @@ CREATE INDEX rail_difference_open ON rail_difference (lane, difference) WHERE st
 
 GRANT SELECT, INSERT, UPDATE ON rail_transfer, rail_entry, rail_cursor, rail_booking, rail_statement, rail_statement_entry,
     rail_reconciliation, rail_difference TO penstock_office;
-GRANT SELECT ON rail_transfer, rail_entry, rail_reconciliation, rail_difference TO penstock_edge;
+GRANT SELECT ON rail_transfer, rail_entry, rail_statement_entry, rail_reconciliation, rail_difference
+    TO penstock_edge;
 GRANT UPDATE (state, resolved_at, resolved_by, note) ON rail_difference TO penstock_edge;
 GRANT SELECT ON rail_transfer, rail_entry, rail_booking, rail_statement, rail_statement_entry, rail_reconciliation, rail_difference
     TO penstock_auditor;

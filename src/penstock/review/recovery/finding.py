@@ -1,0 +1,273 @@
+"""What the recovery tails read of the journal and keep of it: all SQL of the search. Cases are in ``store.py``."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row
+
+from penstock.contracts.commands import Flag, Kind, Option
+from penstock.contracts.states import State
+from penstock.journal.tails import IN_SPAN, Span
+
+Connection = AsyncConnection[Any]
+
+
+class Cleared(NamedTuple):
+    """A payment, and the row that cleared it."""
+
+    payment: int
+    cleared_seq: int
+    cleared_us: int
+    payer_account: int
+    payee_account: int
+    amount_minor: int
+    currency: int
+    payment_type: int
+    side: bytes | None
+
+
+class Ended(NamedTuple):
+    """The row that gave back the last of a payment, or that brought the bank's answer."""
+
+    payment: int
+    seq: int
+    time_us: int
+    kind: int
+
+
+class Waiting(NamedTuple):
+    """A payment that waits for the bank since the row ``seq``."""
+
+    lane: int
+    payment: int
+    seq: int
+    kind: str
+    client: int
+    payer_account: int
+    payee_account: int
+    amount_minor: int
+    currency: int
+    payment_type: int
+    since_us: int
+
+
+class BankRow(NamedTuple):
+    """A row of a payment that may be at the bank, with what its first row says."""
+
+    seq: int
+    payment: int
+    time_us: int
+    kind: int
+    state: int
+    held_minor: int
+    client: int
+    payer_account: int
+    payee_account: int
+    currency: int
+    payment_type: int
+    first_kind: int
+    first_flags: int
+    first_amount_minor: int
+
+
+class Suspended(NamedTuple):
+    """A credit that went to suspense; ``owner_account``: who should have had it, 0 = the journal does not say."""
+
+    seq: int
+    time_us: int
+    payment: int
+    client: int
+    payer_account: int
+    payee_account: int
+    moved_minor: int
+    currency: int
+    payment_type: int
+    owner_account: int
+
+
+class Moved(NamedTuple):
+    """Money that was moved out of suspense."""
+
+    seq: int
+    time_us: int
+    client: int
+    command_id: uuid.UUID
+    payee_account: int
+    moved_minor: int
+    currency: int
+
+
+#: What may make a payment of before clear: its own row, or a later one.
+_CLEARING: Final = ", ".join(str(int(kind)) for kind in (Kind.CLEAR, Kind.RELEASE, Kind.EXPIRE, Kind.DECIDE_REVIEW))
+_CLEARED: Final = f"""
+    SELECT first.seq AS payment, row.seq AS cleared_seq, row.time_us AS cleared_us, first.payer_account,
+        first.payee_account, first.amount_minor, first.currency, first.payment_type, side.body AS side
+    FROM journal AS row
+    JOIN journal AS first ON first.lane = row.lane AND first.seq = CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END
+    LEFT JOIN journal_side AS side ON side.lane = first.lane AND side.seq = first.seq
+    WHERE {IN_SPAN} AND row.state = {int(State.CLEARED)} AND row.reason = 0 AND first.kind = {int(Kind.PAY)}
+        AND (row.kind = {int(Kind.PAY)} OR (row.kind IN ({_CLEARING}) AND row.ref_prev_seq > 0))
+    ORDER BY row.seq
+"""  # noqa: S608 - constants
+_GIVEN_BACK: Final = f"""
+    SELECT row.ref_seq AS payment, row.seq, row.time_us, row.kind FROM journal AS row
+    WHERE {IN_SPAN} AND row.ref_prev_seq > 0 AND row.state IN
+        ({int(State.REFUNDED)}, {int(State.RETURNED)}, {int(State.CHARGED_BACK)}, {int(State.REVERSED)})
+    ORDER BY row.seq
+"""  # noqa: S608 - constants
+_LAST_TIME: Final = "SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(until)s"
+_REMEMBER: Final = """
+    INSERT INTO recovery_recent (lane, payment, cleared_seq, cleared_us, same, bare) VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (lane, payment) DO NOTHING
+"""
+_GONE: Final = "UPDATE recovery_recent SET gone = true WHERE lane = %s AND payment = ANY(%s)"
+_FORGET: Final = "DELETE FROM recovery_recent WHERE lane = %s AND cleared_us < %s"
+#: For each new one the nearest before it that looks the same and still stands.
+_REPEATED: Final = """
+    INSERT INTO recovery_case (lane, kind, seq, payment, other, gap_us, confidence, client, payer_account, payee_account,
+                               amount_minor, currency, payment_type, since_us)
+    SELECT later.lane, 'duplicate', later.payment, later.payment, earlier.payment, later.cleared_us - earlier.cleared_us,
+        CASE WHEN later.bare THEN 'low' ELSE 'high' END, row.client, row.payer_account, row.payee_account,
+        row.amount_minor, row.currency, row.payment_type, later.cleared_us
+    FROM recovery_recent AS later
+    JOIN LATERAL (
+        SELECT payment, cleared_us FROM recovery_recent AS before
+        WHERE before.lane = later.lane AND before.same = later.same AND before.cleared_seq < later.cleared_seq
+            AND before.cleared_us >= later.cleared_us - CASE WHEN later.bare THEN %(bare_us)s ELSE %(window_us)s END
+            AND NOT before.gone
+        ORDER BY before.cleared_seq DESC LIMIT 1
+    ) AS earlier ON true
+    JOIN journal AS row ON row.lane = later.lane AND row.seq = later.payment
+    WHERE later.lane = %(lane)s AND later.payment = ANY(%(payments)s) AND NOT later.gone
+    ORDER BY later.cleared_seq
+    ON CONFLICT (lane, kind, seq) DO NOTHING
+"""
+_BANK_ROWS: Final = f"""
+    SELECT row.seq, first.seq AS payment, row.time_us, row.kind, row.state, row.held_minor, first.client,
+        row.payer_account, row.payee_account, row.currency, row.payment_type, first.kind AS first_kind,
+        first.flags AS first_flags, first.amount_minor AS first_amount_minor
+    FROM journal AS row
+    JOIN journal AS first ON first.lane = row.lane AND first.seq = CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END
+    WHERE {IN_SPAN} AND row.reason = 0 AND (row.ref_seq = 0 OR row.ref_prev_seq > 0)
+        AND (first.kind = {int(Kind.DEPOSIT)} OR (first.kind = {int(Kind.WITHDRAW)} AND first.flags & {int(Flag.RAIL)} > 0))
+        AND (row.ref_seq > 0 OR (row.kind = {int(Kind.WITHDRAW)} AND row.state = {int(State.HELD)}))
+    ORDER BY row.seq
+"""  # noqa: S608 - constants
+_WAIT: Final = f"""
+    INSERT INTO recovery_waiting ({", ".join(Waiting._fields)}) VALUES ({", ".join(["%s"] * len(Waiting._fields))})
+    ON CONFLICT (lane, payment) DO NOTHING
+"""  # noqa: S608 - constants
+_ANSWERED: Final = "DELETE FROM recovery_waiting WHERE lane = %s AND payment = ANY(%s)"
+#: A payment whose answer is being read at this moment is locked by the tail, and gone when the lock is.
+_OVERDUE: Final = """
+    SELECT payment FROM recovery_waiting WHERE lane = %s AND NOT told AND since_us <= %s
+    ORDER BY since_us LIMIT %s FOR UPDATE
+"""
+_TELL: Final = """
+    WITH late AS (UPDATE recovery_waiting SET told = true WHERE lane = %s AND payment = ANY(%s) RETURNING *)
+    INSERT INTO recovery_case (lane, kind, seq, payment, confidence, client, payer_account, payee_account, amount_minor,
+                               currency, payment_type, since_us)
+    SELECT lane, kind, seq, payment, 'high', client, payer_account, payee_account, amount_minor, currency, payment_type,
+        since_us
+    FROM late ORDER BY since_us ON CONFLICT (lane, kind, seq) DO NOTHING
+"""
+_SUSPENDED: Final = f"""
+    SELECT row.seq, row.time_us, CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END AS payment, row.client,
+        row.payer_account, row.payee_account, row.moved_minor, row.currency, row.payment_type,
+        coalesce(first.payer_account, 0) AS owner_account
+    FROM journal AS row LEFT JOIN journal AS first ON first.lane = row.lane AND first.seq = row.ref_seq AND row.ref_seq > 0
+    WHERE {IN_SPAN} AND row.flags & {int(Flag.TO_SUSPENSE)} > 0 AND row.moved_minor > 0
+    ORDER BY row.seq
+"""  # noqa: S608 - constants
+_MOVED: Final = f"""
+    SELECT row.seq, row.time_us, row.client, row.command_id, row.payee_account, row.moved_minor, row.currency
+    FROM journal AS row
+    WHERE {IN_SPAN} AND row.kind = {int(Kind.RECOVER)} AND row.option = {int(Option.MOVE_SUSPENSE)} AND row.reason = 0
+    ORDER BY row.seq
+"""  # noqa: S608 - constants
+
+
+async def cleared(connection: Connection, span: Span) -> list[Cleared]:
+    """The payments that cleared in a span, in order."""
+    async with connection.cursor(row_factory=class_row(Cleared)) as cursor:
+        return await (await cursor.execute(_CLEARED, span.values())).fetchall()
+
+
+async def given_back(connection: Connection, span: Span) -> list[Ended]:
+    """The payments of which the last was given back in a span."""
+    async with connection.cursor(row_factory=class_row(Ended)) as cursor:
+        return await (await cursor.execute(_GIVEN_BACK, span.values())).fetchall()
+
+
+async def last_time_us(connection: Connection, span: Span) -> int:
+    """The time of a span's last row."""
+    found = await (await connection.execute(_LAST_TIME, span.values())).fetchone()
+    assert found is not None  # the span is committed
+    return int(found[0])
+
+
+async def remember(connection: Connection, lane: int, entries: Sequence[tuple[Cleared, uuid.UUID, bool]]) -> None:
+    """Keep payments for comparison: what they look like, and whether they lack a reference."""
+    rows = [(lane, found.payment, found.cleared_seq, found.cleared_us, same, bare) for found, same, bare in entries]
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_REMEMBER, rows)
+
+
+async def set_gone(connection: Connection, lane: int, payments: Sequence[int]) -> None:
+    """Note that payments were given back: they repeat nothing and are not repeated."""
+    if payments:
+        await connection.execute(_GONE, (lane, list(payments)))
+
+
+async def forget(connection: Connection, lane: int, before_us: int) -> None:
+    """Drop what cleared earlier."""
+    await connection.execute(_FORGET, (lane, before_us))
+
+
+async def add_repeated(connection: Connection, lane: int, payments: Sequence[int], window_us: int, bare_us: int) -> int:
+    """Open a case for each of the payments that repeats an earlier one; how many."""
+    wanted = {"lane": lane, "payments": list(payments), "window_us": window_us, "bare_us": bare_us}
+    return (await connection.execute(_REPEATED, wanted)).rowcount
+
+
+async def bank_rows(connection: Connection, span: Span) -> list[BankRow]:
+    """The rows of payments that may be at the bank, in order."""
+    async with connection.cursor(row_factory=class_row(BankRow)) as cursor:
+        return await (await cursor.execute(_BANK_ROWS, span.values())).fetchall()
+
+
+async def add_waiting(connection: Connection, waiting: Sequence[Waiting]) -> None:
+    """Note payments that wait for the bank."""
+    async with connection.cursor() as cursor:
+        await cursor.executemany(_WAIT, waiting)
+
+
+async def end_waiting(connection: Connection, lane: int, payments: Sequence[int]) -> None:
+    """Note that payments have left the bank."""
+    if payments:
+        await connection.execute(_ANSWERED, (lane, list(payments)))
+
+
+async def tell_overdue(connection: Connection, lane: int, before_us: int, most: int) -> int:
+    """Open a case for each payment that waits since ``before_us`` or longer, at most ``most``; how many."""
+    async with connection.transaction():
+        found = await (await connection.execute(_OVERDUE, (lane, before_us, most))).fetchall()
+        if found:
+            await connection.execute(_TELL, (lane, [payment for (payment,) in found]))
+    return len(found)
+
+
+async def suspended(connection: Connection, span: Span) -> list[Suspended]:
+    """The credits that went to suspense in a span."""
+    async with connection.cursor(row_factory=class_row(Suspended)) as cursor:
+        return await (await cursor.execute(_SUSPENDED, span.values())).fetchall()
+
+
+async def moved(connection: Connection, span: Span) -> list[Moved]:
+    """What was moved out of suspense in a span."""
+    async with connection.cursor(row_factory=class_row(Moved)) as cursor:
+        return await (await cursor.execute(_MOVED, span.values())).fetchall()
