@@ -53,6 +53,7 @@ def reconcile(
 
     from penstock.app import wiring
     from penstock.app.office import reconciling
+    from penstock.kit.telemetry import set_up_logging
     from penstock.process.rails.bank import BankAway
     from penstock.process.rails.reconcile.views import reconciliation_view
 
@@ -60,8 +61,10 @@ def reconcile(
         day = date_type.fromisoformat(date) if date else datetime.now(UTC).date() - timedelta(days=1)
     except ValueError as error:
         raise typer.BadParameter(f"{date!r} is not a day; write it like 2026-01-31", param_hint="--date") from error
+    settings = wiring.load()
+    set_up_logging(settings.log_level, "reconcile")
     try:
-        done = asyncio.run(reconciling.reconcile_once(wiring.load(), day))
+        done = asyncio.run(reconciling.reconcile_once(settings, day))
     except (BankAway, psycopg.OperationalError, PoolTimeout) as error:
         typer.echo(f"penstock reconcile: {type(error).__name__}: {error}; start bank and database, then run it again", err=True)
         raise typer.Exit(2) from error
