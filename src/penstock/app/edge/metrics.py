@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 
 from penstock.contracts.lane_port import COMMIT_BOUNDS_MS, StatusAnswer
 from penstock.contracts.reasons import Reason
+from penstock.review.status.actions import OfficeState
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4"  # Litestar adds the charset
 _SECONDS: Final = (0.001, 0.002, 0.003, 0.005, 0.008, 0.013, 0.021, 0.034, 0.055, 0.089, 0.144, 0.233, 0.377, 1.0, 10.0)
@@ -48,6 +49,8 @@ class EdgeMetrics:
         self._histograms: dict[str, Histogram] = {}
         self.lane = LaneFigures(time_us)
         self._registry.register(self.lane)
+        self.office = OfficeFigures(time_us)
+        self._registry.register(self.office)
 
     def watch(self, name: str, sentence: str, read: Callable[[], float]) -> None:
         """Add a figure that is read when somebody asks."""
@@ -96,6 +99,31 @@ class LaneFigures(Collector):
         yield _commit_times(status)
         yield _money(status)
         yield _outcomes(status)
+
+
+class OfficeFigures(Collector):
+    """Turns the back office's newest state into metrics."""
+
+    def __init__(self, time_us: Callable[[], int]) -> None:
+        self._time_us = time_us
+        self.state: OfficeState | None = None
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of now; none while the database has not been seen."""
+        state = self.state
+        if state is None:
+            return
+        lags = GaugeMetricFamily("penstock_tail_lag_rows", "Rows that a tail has still to see", labels=["tail"])
+        for name, progress in state.tails.items():
+            lags.add_metric([name], progress.lag)
+        yield lags
+        failures = GaugeMetricFamily("penstock_office_job_failures", "Failures since it was last well", labels=["job"])
+        for job in state.jobs:
+            failures.add_metric([job.job], job.failures)
+        yield failures
+        if state.noted_us:
+            age_s = (self._time_us() - state.noted_us) / 1e6
+            yield GaugeMetricFamily("penstock_office_age_seconds", "Since the office noted its jobs", value=age_s)
 
 
 def _commit_times(status: StatusAnswer) -> Metric:

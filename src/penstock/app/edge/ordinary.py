@@ -32,6 +32,7 @@ from penstock.review.events.routes import event_types, read_events
 from penstock.review.history.routes import read_account, read_entries, read_payment
 from penstock.review.recovery.routes import ROUTES as RECOVERIES
 from penstock.review.reviews.routes import ROUTES as REVIEWS
+from penstock.review.status.actions import OfficeState, read_office
 from penstock.review.status.routes import read_approval_rules
 from penstock.review.status.views import StatusView, status_view
 from penstock.review.webhooks.actions import Secrets
@@ -87,20 +88,30 @@ def reasons() -> list[ReasonView]:
 
 @get("/v1/status", summary="The lane's status", tags=["review"])
 async def status(principal: Caller, inside: Own) -> StatusView:
-    """Position, rates, capacity, money held and cleared. Scope: operate."""
+    """Position, rates, capacity, money held and cleared; how far the back office has come. Scope: operate."""
     principal.require(Scope.OPERATE)
-    return status_view(await inside.watch.ask(), inside.watch.rows_per_second)
+    return status_view(await inside.watch.ask(), inside.watch.rows_per_second, await _office_state(inside))
 
 
 @get("/metrics", summary="Figures for Prometheus", media_type=MediaType.TEXT)
 async def prometheus(principal: Caller, inside: Own) -> Response[bytes]:
-    """The edge's and the lane's figures. Scope: operate."""
+    """The edge's, the lane's and the back office's figures. Scope: operate."""
     principal.require(Scope.OPERATE)
+    inside.metrics.office.state = await _office_state(inside)
     try:
         inside.metrics.lane.status = await inside.watch.ask()
     except Problem:
         inside.metrics.lane.status = None  # a lane that is away has no figures, rather than old ones
     return Response(inside.metrics.text(), media_type=metrics.MEDIA_TYPE)
+
+
+async def _office_state(inside: Inside) -> OfficeState | None:
+    """How the back office is; None while the database is away, which has been logged."""
+    try:
+        async with inside.database.connection() as connection:
+            return await read_office(connection, inside.watch.lane_number)
+    except Problem:
+        return None
 
 
 _DESCRIBED: Final[list[Any]] = [

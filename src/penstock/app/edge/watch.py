@@ -27,7 +27,7 @@ class Watch:
     def __init__(self, lane: LaneLink, database: Database, lane_number: int, monotonic_s: Callable[[], float]) -> None:
         self._lane = lane
         self._database = database
-        self._lane_number = lane_number
+        self.lane_number = lane_number
         self._monotonic_s = monotonic_s
         self._wake = asyncio.Event()
         self._policy: Policy | None = None
@@ -102,7 +102,7 @@ class Watch:
         if key == self._policy_key:
             return
         async with self._database.connection() as connection:
-            found = await (await connection.execute(_POLICY, (self._lane_number, status.policy_seq))).fetchone()
+            found = await (await connection.execute(_POLICY, (self.lane_number, status.policy_seq))).fetchone()
         if found is None:
             log.error("policy_missing", seq=status.policy_seq, fix="run penstock verify")
             return

@@ -7,6 +7,7 @@ import msgspec
 from penstock.contracts.lane_port import COMMIT_BOUNDS_MS, StatusAnswer
 from penstock.contracts.reasons import Reason
 from penstock.contracts.words import time_text
+from penstock.review.status.actions import OfficeState
 
 
 class CurrencyView(msgspec.Struct, frozen=True):
@@ -18,6 +19,29 @@ class CurrencyView(msgspec.Struct, frozen=True):
     withdrawn_minor: int
     fees_minor: int
     given_back_minor: int
+
+
+class TailView(msgspec.Struct, frozen=True):
+    """What follows from the journal: the last row that was seen, and how many are still to be seen."""
+
+    seq: int
+    lag_rows: int
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """A job of the back office; ``failures``: since it was last well, ``problem``: the kind of the newest."""
+
+    well: bool
+    failures: int
+    problem: str | None
+
+
+class OfficeView(msgspec.Struct, frozen=True):
+    """The back office, as its process noted last, every few seconds; ``noted`` is null before it ever did."""
+
+    noted: str | None
+    tails: dict[str, TailView]
+    jobs: dict[str, JobView]
 
 
 class StatusView(msgspec.Struct, frozen=True):
@@ -50,10 +74,11 @@ class StatusView(msgspec.Struct, frozen=True):
     ids_in_memory: int
     money: dict[str, CurrencyView]
     reasons: dict[str, int]
+    office: OfficeView | None  # null while the database is away
 
 
-def status_view(status: StatusAnswer, rows_per_second: float) -> StatusView:
-    """Show the lane's answer; only currencies in which something happened."""
+def status_view(status: StatusAnswer, rows_per_second: float, office: OfficeState | None) -> StatusView:
+    """Show the lane's answer, only currencies in which something happened; and the back office."""
     counters = status.counters
     labels = [*(f"<= {bound}" for bound in COMMIT_BOUNDS_MS), f"> {COMMIT_BOUNDS_MS[-1]}"]
     return StatusView(
@@ -84,4 +109,13 @@ def status_view(status: StatusAnswer, rows_per_second: float) -> StatusView:
         ids_in_memory=counters.ids_in_memory,
         money={code: CurrencyView(*totals) for code, totals in status.totals.items() if any(totals)},
         reasons={Reason(code).name.lower(): count for code, count in status.reasons.items()},
+        office=None if office is None else _office_view(office),
+    )
+
+
+def _office_view(office: OfficeState) -> OfficeView:
+    return OfficeView(
+        noted=time_text(office.noted_us) if office.noted_us else None,
+        tails={name: TailView(progress.seq, progress.lag) for name, progress in office.tails.items()},
+        jobs={job.job: JobView(job.failures == 0, job.failures, job.problem or None) for job in office.jobs},
     )
