@@ -47,10 +47,11 @@ def runs(settings: Settings) -> bool:
 
 
 @contextlib.contextmanager
-def started(settings: Settings, log_path: Path, say: Callable[[str], None]) -> Iterator[bool]:
+def started(settings: Settings, log_path: Path, say: Callable[[str], None], bank_port: int = 0) -> Iterator[bool]:
     """Make sure that the system runs; start it, and stop it afterwards, if it does not.
 
     :param log_path: where the logs of processes that are started go.
+    :param bank_port: where a bank simulator is started with it; 0 = nowhere.
     :return: whether it was started here.
     """
     if runs(settings):
@@ -59,7 +60,7 @@ def started(settings: Settings, log_path: Path, say: Callable[[str], None]) -> I
     log_path.parent.mkdir(parents=True, exist_ok=True)
     stop, ready = threading.Event(), Future[None]()
     with _logs_to(log_path, settings.log_level):
-        thread = threading.Thread(target=_supervise, args=(settings, stop, ready), name="supervisor")
+        thread = threading.Thread(target=_supervise, args=(settings, stop, ready, bank_port), name="supervisor")
         thread.start()
         try:
             say(f"Starting the system on {settings.home} (its log: {log_path}) …")
@@ -70,8 +71,12 @@ def started(settings: Settings, log_path: Path, say: Callable[[str], None]) -> I
             thread.join()
 
 
-def make_key(settings: Settings, client: str, scopes: Sequence[str] = ALL_SCOPES, days: int = 1) -> str:
+def make_key(
+    settings: Settings, client: str, scopes: Sequence[str] = ALL_SCOPES, days: int = 1, owner: str = "this machine"
+) -> str:
     """Make a key for a client of the local system; it is good for so many days.
+
+    :param owner: the person who answers for the key.
 
     :raises NoSystem: when the database does not run.
     """
@@ -79,7 +84,7 @@ def make_key(settings: Settings, client: str, scopes: Sequence[str] = ALL_SCOPES
     try:
         with db.connect(wiring.dsn(settings, "penstock_edge"), name="penstock-local") as connection:
             text, _ = actions.create_key(
-                connection, client=client, owner="this machine", scopes=list(scopes), now=datetime.now(UTC), random=random, days=days
+                connection, client=client, owner=owner, scopes=list(scopes), now=datetime.now(UTC), random=random, days=days
             )
     except psycopg.OperationalError as error:
         raise NoSystem(f"no database of {settings.home} answers; start the system with `penstock serve`") from error
@@ -93,9 +98,9 @@ def local_access(settings: Settings, client: str) -> Access:
     return access
 
 
-def _supervise(settings: Settings, stop: threading.Event, ready: Future[None]) -> None:
+def _supervise(settings: Settings, stop: threading.Event, ready: Future[None], bank_port: int) -> None:
     try:
-        with Supervisor(settings) as supervisor:
+        with Supervisor(settings, bank_port=bank_port) as supervisor:
             supervisor.wait_until_ready(stop)
             ready.set_result(None)
             supervisor.watch(stop)

@@ -45,8 +45,12 @@ class PortTaken(RuntimeError):
 class Supervisor:
     """All processes of one home. Not to be shared between threads, but for the event given to ``watch``."""
 
-    def __init__(self, settings: Settings, *, shared_buffers_mb: int = 512, wal_mb: int = 4096) -> None:
+    def __init__(
+        self, settings: Settings, *, shared_buffers_mb: int = 512, wal_mb: int = 4096, bank_port: int = 0
+    ) -> None:
+        """``bank_port``: where to run a bank simulator, for demonstrations; 0 = nowhere."""
         self.settings = settings
+        self._bank_port = bank_port
         self._memory = {"shared_buffers_mb": shared_buffers_mb, "wal_mb": wal_mb}
         self._server: postgres.PostgresServer | None = None
         self._server_endings = Endings("postgres")
@@ -169,6 +173,9 @@ class Supervisor:
             own = {**environment, "PENSTOCK_EDGE": str(edge)}
             children.append(Child(f"edge-{edge}", [*python, "penstock.app.edge_process"], own))
         children.append(Child("office", [*python, "penstock.app.office_process"], environment, vital=False))
+        if self._bank_port:
+            command = [*python, "penstock", "bank-simulator", "--port", str(self._bank_port)]
+            children.append(Child("bank-simulator", command, environment, vital=False))
         return children
 
     def _start_server(self) -> None:

@@ -21,8 +21,10 @@ _MIX: Final[tuple[tuple[int, Scene], ...]] = (
     (20, scenes.hold_and_release),
     (20, scenes.hold_and_cancel),
     (10, scenes.hold_and_forget),
-    (30, scenes.deposit),
-    (25, scenes.withdraw),
+    (20, scenes.deposit),
+    (10, scenes.top_up),
+    (15, scenes.withdraw),
+    (10, scenes.withdraw_to_bank),
 )
 _REFUSALS: Final = 70
 #: More scenes at once than this are left out, and counted.

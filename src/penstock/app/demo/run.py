@@ -16,6 +16,7 @@ from rich.live import Live
 
 from penstock.app import local, wiring
 from penstock.app.demo import dashboard, examples
+from penstock.app.demo.bank import DemoBank, with_bank
 from penstock.app.demo.curl import curl_lines, write_curl_file
 from penstock.app.demo.examples import Example
 from penstock.app.demo.figures import Figures
@@ -47,7 +48,8 @@ class Wish:
 
 def demonstrate(settings: Settings, wish: Wish, console: Console) -> bool:
     """Run the demonstration; whether everything went as expected."""
-    with local.started(settings, settings.home / "run" / "demo.log", console.print):
+    settings, bank_port = with_bank(settings)
+    with local.started(settings, settings.home / "run" / "demo.log", console.print, bank_port) as ours:
         keys = {
             examples.FULL_KEY: local.make_key(settings, "demo", days=_KEY_DAYS),
             examples.READ_KEY: local.make_key(settings, "demo", ["read"], days=_KEY_DAYS),
@@ -63,7 +65,8 @@ def demonstrate(settings: Settings, wish: Wish, console: Console) -> bool:
         _show_examples(settings, town, prepared, ghosts, keys, console)
         stage_parts = (town, ghosts, chance, Figures())
         mistakes = examples.refusals(town, prepared, ghosts)
-        figures, elapsed_s = asyncio.run(_perform(access, stage_parts, mistakes, wish, console))
+        bank = DemoBank(settings.bank_url if ours and bank_port else "", wiring.secrets(settings).bank_key(), settings.bank_account)
+        figures, elapsed_s = asyncio.run(_perform(access, stage_parts, mistakes, wish, console, bank))
         console.print(dashboard.summary(figures, elapsed_s))
     console.print(f"Seed {wish.seed}. The data stays in {settings.home}; `penstock demo` goes on with it, `penstock serve` runs it without traffic.")
     console.print("To check every row, balance and signature:", style="bold")
@@ -90,7 +93,8 @@ def _show_examples(
 
 
 async def _perform(
-    access: Access, parts: tuple[Town, Ghosts, random.Random, Figures], mistakes: list[Example], wish: Wish, console: Console
+    access: Access, parts: tuple[Town, Ghosts, random.Random, Figures], mistakes: list[Example], wish: Wish, console: Console,
+    bank: DemoBank,
 ) -> tuple[Figures, float]:
     """Play the traffic and show it until the time is over or somebody presses Ctrl-C."""
     town, ghosts, chance, figures = parts
@@ -101,8 +105,8 @@ async def _perform(
     if wish.seconds is not None:
         loop.call_later(wish.seconds, stop.set)
     start_s = time.monotonic()
-    async with AsyncClient(access, connections=32) as api, AsyncClient(access, connections=1) as watcher:
-        stage = Stage(api, town, ghosts, chance, figures, time.monotonic, local.new_id)
+    async with AsyncClient(access, connections=32) as api, AsyncClient(access, connections=1) as watcher, bank:
+        stage = Stage(api, town, ghosts, chance, figures, time.monotonic, local.new_id, bank)
         traffic = asyncio.create_task(play(stage, mistakes, wish.rate, stop))
         await _show(watcher, figures, access.url, start_s, traffic, console)
         await traffic

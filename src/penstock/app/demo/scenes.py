@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import httpx
 
+from penstock.app.demo.bank import ACCOUNTS, DemoBank
 from penstock.app.demo.figures import Figures
 from penstock.app.demo.ghosts import Ghosts
 from penstock.app.demo.people import Person, Town
@@ -37,6 +38,7 @@ class Stage:
     figures: Figures
     clock_s: Callable[[], float]
     new_id: Callable[[float], str]  # of a time so many seconds from now
+    bank: DemoBank
 
     def amount_minor(self) -> int:
         """An amount as people pay: mostly small, at most 4,000.00."""
@@ -158,3 +160,16 @@ async def withdraw(stage: Stage, due_s: float) -> None:
     """Money goes out; this costs a fee."""
     body = {"account": stage.town.someone().account, "amount_minor": stage.amount_minor(), "currency": "CNY"}
     await stage.send("withdraw", "/v1/withdrawals", body, ORDINARY, due_s)
+
+
+async def withdraw_to_bank(stage: Stage, due_s: float) -> None:
+    """Money goes out by bank transfer: it is held until the bank has answered, as well or badly as banks do."""
+    name, weights = list(ACCOUNTS), list(ACCOUNTS.values())
+    to = {"name": "Zhao Min", "account": stage.chance.choices(name, weights)[0], "agent": "DEMOBANK"}
+    body = {"account": stage.town.someone().account, "amount_minor": stage.amount_minor(), "currency": "CNY", "to": to}
+    await stage.send("withdraw", "/v1/withdrawals", body, ORDINARY | {"rail_not_offered"}, due_s)
+
+
+async def top_up(stage: Stage, due_s: float) -> None:  # noqa: ARG001 - nobody waits for an answer
+    """Somebody pays in at the bank; the bank tells of it, and the money is credited."""
+    await stage.bank.pay_in(stage.town.someone().account, 100_00 + stage.amount_minor())
