@@ -65,7 +65,8 @@ Body = TypeVar("Body", ProposeBody, DismissBody)
 async def list_recoveries(
     principal: Caller,
     office: Desk,
-    state: Annotated[StateName, QueryParameter(description="`open`, `closed` or `dismissed`")] = "open",
+    # `state` is what the framework calls its own; so the parameter has another name inside
+    of_state: Annotated[StateName, QueryParameter(name="state", description="`open`, `closed` or `dismissed`")] = "open",
     kind: Annotated[KindName | None, QueryParameter(description="of one kind; absent = all")] = None,
     cursor: Annotated[str, QueryParameter(description="`next_cursor` of the page before")] = "",
     limit: Annotated[int, QueryParameter(description="cases on the page")] = _USUAL_PAGE,
@@ -78,7 +79,7 @@ async def list_recoveries(
     before = _before(cursor, office) if cursor else MAX_INDEX
     async with office.connection() as connection:
         stands = [await tails.position(connection, name, office.settings.lane) for name in tail.NAMES]
-        found = await store.page(connection, office.settings.lane, state, kind or "", before, limit)
+        found = await store.page(connection, office.settings.lane, of_state, kind or "", before, limit)
     following = office.ids.encode(public.Kind.CURSOR, found[-1].number, _BOUND) if len(found) == limit else None
     return RecoveryPage([_view(case, office) for case in found], following, min(stand.seq for stand in stands))
 
