@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from review.journal_maker import JournalMaker, Row
+from review.journal_maker import JournalMaker
+from review.journal_rows import Row
 
-from penstock.contracts.commands import Kind, PaymentType
+from penstock.contracts.commands import Kind, Operation, Option, PaymentType
 from penstock.contracts.money import BY_NUMERIC, CURRENCIES
-from penstock.contracts.states import State
+from penstock.contracts.states import OPEN, State
 
 _WINDOWS = ("day", "month", "year")
 COUNTERS = [
@@ -20,14 +21,23 @@ COUNTERS = [
 ]
 ACCOUNTS = [
     "available_minor", "held_minor", "last_seq", "customer", "purse", "currency_slot", "kind", "opened_seq", "open_holds",
+    "debit_from_us", "debit_until_us", "credit_from_us", "credit_until_us", "frozen_minor", "frozen_from_us",
+    "frozen_until_us",
 ]  # fmt: skip
 CUSTOMERS = ["tier", "client", "last_seq", "opened_seq", "accounts", *(f"purse_{c.code}" for c in CURRENCIES)]
-PURSES = ["customer", "currency_slot", "last_seq", "day", "month", *COUNTERS]
+PURSES = ["customer", "currency_slot", "last_seq", "day", "month", *COUNTERS, "overridden"]
+OVERRIDES = ["key", "value", "until_us", "seq"]
+TOTALS = ["held", "cleared", "deposited", "withdrawn", "fees", "given_back"]
 HOLDS = [
     "origin_seq", "payer", "payee", "purse", "client", "payment_type", "currency_slot", "limit_day", "amount_minor",
-    "fee_minor", "cleared_minor", "fee_taken_minor", "released_minor", "expires_us", "last_seq",
+    "fee_minor", "cleared_minor", "fee_taken_minor", "released_minor", "expires_us", "last_seq", "state", "flags", "kind",
+    "left_minor",
 ]  # fmt: skip
-SCALARS = ["last_seq", "accounts", "customers", "purses", "holds_open"]
+APPROVERS = [f"approvers_{operation.name.lower()}" for operation in Operation]
+SCALARS = [
+    "last_seq", "accounts", "customers", "purses", "holds_open", "overrides", "review_hour", "reviews_in_hour", *APPROVERS,
+]  # fmt: skip
+_HOUR_US = 3_600_000_000
 Record = dict[str, int]
 Tables = dict[str, tuple[list[str], list[list[int]]]]
 
@@ -38,6 +48,9 @@ def make_tables(journal: JournalMaker) -> Tables:
     customers: dict[int, Record] = {}
     purses: dict[int, Record] = {}
     holds: dict[int, Record] = {}
+    overrides: dict[int, Record] = {}
+    totals: dict[int, Record] = {currency.slot: {} for currency in CURRENCIES}
+    scalars: Record = {}
     for row in journal.rows:
         if row["state"] == State.DECLINED:
             _touch(accounts, row)
@@ -46,15 +59,18 @@ def make_tables(journal: JournalMaker) -> Tables:
         _move(row, accounts)
         _count(row, purses)
         _follow(row, accounts, holds)
-    scalars = dict(
-        zip(SCALARS, (len(journal.rows), len(accounts), len(customers), len(purses), len(holds)), strict=True)
-    )
+        _set(row, accounts, customers, purses, overrides, scalars)
+        _add_up(row, totals)
+    tables = {"accounts": accounts, "customers": customers, "purses": purses, "overrides": overrides, "holds_open": holds}
+    scalars |= {name: len(table) for name, table in tables.items()} | {"last_seq": len(journal.rows)}
     return {
         "accounts": (ACCOUNTS, _records(ACCOUNTS, accounts)),
         "customers": (CUSTOMERS, _records(CUSTOMERS, customers)),
         "purses": (PURSES, _records(PURSES, purses)),
+        "overrides": (OVERRIDES, _records(OVERRIDES, dict(enumerate(overrides.values(), 1)))),
         "holds": (HOLDS, _records(HOLDS, dict(enumerate(holds.values(), 1)))),
-        "scalars": (SCALARS, [[scalars[name] for name in SCALARS]]),
+        "totals": (TOTALS, [[totals[slot].get(name, 0) for name in TOTALS] for slot in sorted(totals)]),
+        "scalars": (SCALARS, [[scalars.get(name, 0) for name in SCALARS]]),
         "ids": (["id_hi", "id_lo"], [[1, 2], [3, 4]]),
     }
 
@@ -137,20 +153,68 @@ def _roll(purse: Record, day: int) -> None:
 
 
 def _follow(row: Row, accounts: dict[int, Record], holds: dict[int, Any]) -> None:
-    if row["kind"] == Kind.PAY and row["state"] == State.HELD:
+    if row["kind"] in {Kind.PAY, Kind.WITHDRAW, Kind.REFUND} and row["state"] in OPEN:
         accounts[row["payer_account"]]["open_holds"] += 1
+        origin = row["ref_seq"] or row["seq"]
+        amount = row["amount_minor"] if row["kind"] != Kind.REFUND else row["held_minor"]
         values = (
-            row["seq"], row["payer_account"], row["payee_account"], row["purse"], row["client"], row["payment_type"],
-            BY_NUMERIC[row["currency"]].slot, row["limit_day"], row["amount_minor"], row["held_minor"] - row["amount_minor"],
-            0, 0, 0, row["expires_us"], row["seq"],
+            origin, row["payer_account"], row["payee_account"], row["purse"], row["client"], row["payment_type"],
+            BY_NUMERIC[row["currency"]].slot, row["limit_day"], amount, row["held_minor"] - amount,
+            0, 0, 0, row["expires_us"], row["seq"], row["state"], row["flags"], row["kind"], row["left_minor"],
         )  # fmt: skip
-        holds[row["seq"]] = dict(zip(HOLDS, values, strict=True))
-    elif row["ref_prev_seq"] > 0:
+        holds[origin] = dict(zip(HOLDS, values, strict=True))
+    elif row["ref_prev_seq"] > 0 and row["ref_seq"] in holds:
         hold = holds[row["ref_seq"]]
         hold["cleared_minor"] += row["moved_minor"]
         hold["fee_taken_minor"] += row["fee_minor"]
         hold["released_minor"] -= row["limit_minor"]
-        hold["last_seq"] = row["seq"]
-        if row["state"] != State.HELD:
+        hold |= {"last_seq": row["seq"], "state": row["state"], "expires_us": row["expires_us"] or hold["expires_us"]}
+        if row["state"] not in OPEN:
             accounts[row["payer_account"]]["open_holds"] -= 1
             del holds[row["ref_seq"]]
+
+
+def _set(
+    row: Row, accounts: dict[int, Record], customers: dict[int, Record], purses: dict[int, Record],
+    overrides: dict[int, Record], scalars: Record,
+) -> None:  # fmt: skip
+    option, seq = row["option"], row["seq"]
+    if row["kind"] == Kind.SET_ACCOUNT:
+        _set_account(accounts[row["payer_account"]], row)
+    elif row["kind"] == Kind.SET_CUSTOMER and option == Option.TIER:
+        customers[row["customer"]] |= {"tier": row["tier"], "last_seq": seq}
+    elif row["kind"] == Kind.SET_CUSTOMER:
+        purses[row["purse"]] |= {"overridden": 1, "last_seq": seq}
+        key = row["purse"] << 16 | row["payment_type"] << 8 | option - Option.LIMIT_SINGLE
+        values = (key, row["amount_minor"], row["expires_us"], seq)
+        overrides[key] = dict(zip(OVERRIDES, values, strict=True))
+    elif row["kind"] == Kind.SET_APPROVALS:
+        scalars[APPROVERS[option - Option.APPROVALS]] = row["amount_minor"] + 1
+    elif row["state"] == State.REVIEW:
+        hour = row["time_us"] // _HOUR_US
+        begun = scalars.get("reviews_in_hour", 0) if scalars.get("review_hour") == hour else 0
+        scalars |= {"review_hour": hour, "reviews_in_hour": begun + 1}
+
+
+def _set_account(account: Record, row: Row) -> None:
+    option = Option(row["option"])
+    if option == Option.CLOSE:
+        account["kind"] = 5
+    if option.name.endswith(("DEBIT", "ALL")):
+        account |= {"debit_from_us": row["from_us"], "debit_until_us": row["expires_us"]}
+    if option.name.endswith(("CREDIT", "ALL")):
+        account |= {"credit_from_us": row["from_us"], "credit_until_us": row["expires_us"]}
+    if option.name.endswith("AMOUNT"):
+        account |= {"frozen_minor": row["amount_minor"], "frozen_from_us": row["from_us"]}
+        account["frozen_until_us"] = row["expires_us"]
+
+
+def _add_up(row: Row, totals: dict[int, Record]) -> None:
+    if row["currency"] not in BY_NUMERIC:
+        return
+    slot = BY_NUMERIC[row["currency"]].slot
+    gives_back = row["kind"] in {Kind.REFUND, Kind.RETURN, Kind.CHARGEBACK} or row["option"] == Option.REVERSE
+    moved = "withdrawn" if row["payee_account"] == 3 * slot + 1 else "cleared"
+    moved = "deposited" if row["kind"] == Kind.DEPOSIT else "given_back" if gives_back else moved
+    for name, column in (("held", "held_minor"), ("fees", "fee_minor"), (moved, "moved_minor")):
+        totals[slot][name] = totals[slot].get(name, 0) + row[column]

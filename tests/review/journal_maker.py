@@ -5,29 +5,21 @@ It knows neither the engine nor the auditor. A row is a dictionary of the table'
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
-import struct
 import uuid
-import zlib
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from psycopg import Connection, sql
+from review.journal_rows import COLUMNS, ZEROS, Row, digest_of
 
 from penstock.contracts.commands import Flag, Kind, PaymentType
 from penstock.contracts.money import BY_CODE, CURRENCIES
 from penstock.contracts.policy import Policy, load_policy
 from penstock.contracts.reasons import Reason
-from penstock.contracts.states import State
+from penstock.contracts.states import OPEN, State
 
 START_US = 1_767_323_045_000_000  # 2026-01-02 03:04:05 UTC
 DAY_US = 86_400_000_000
-ZEROS = bytes(32)
 POLICY = """
 name = "small"
 time_zone = "Asia/Shanghai"
@@ -45,39 +37,6 @@ fees = [
   {type = "withdrawal", currency = "CNY", basis_points = 10},
 ]
 """
-#: The table's columns in order: name and struct letter in the canonical encoding.
-COLUMNS = [
-    ("seq", "q"), ("time_us", "q"), ("command_id", "u"), ("fingerprint", "q"), ("payer_account", "q"),
-    ("payee_account", "q"), ("amount_minor", "q"), ("held_minor", "q"), ("moved_minor", "q"), ("fee_minor", "q"),
-    ("limit_minor", "q"), ("ref_seq", "q"), ("ref_prev_seq", "q"), ("payer_prev_seq", "q"), ("payee_prev_seq", "q"),
-    ("fee_prev_seq", "q"), ("expires_us", "q"), ("rules_fired", "q"), ("side_hash", "32s"), ("client", "i"),
-    ("customer", "i"), ("purse", "i"), ("business_day", "i"), ("limit_day", "i"), ("policy_version", "i"),
-    ("pack_version", "i"), ("model_version", "i"), ("approval_1", "i"), ("approval_2", "i"), ("approval_3", "i"),
-    ("score", "f"), ("lane", "h"), ("kind", "h"), ("state", "h"), ("reason", "h"), ("payment_type", "h"),
-    ("currency", "h"), ("tier", "h"), ("limit_count", "h"), ("verification", "h"), ("factors", "h"),
-    ("feature_registry", "h"), ("flags", "h"),
-]  # fmt: skip
-Row = dict[str, Any]
-
-
-def encode(row: Row) -> bytes:
-    """The canonical 256 bytes of a row."""
-    encoded = b""
-    for name, letter in COLUMNS:
-        if letter == "u":
-            number = row[name].int
-            encoded += (number >> 64).to_bytes(8, "little") + (number & (2**64 - 1)).to_bytes(8, "little")
-        else:
-            encoded += struct.pack(f"<{letter}", row[name])
-    assert len(encoded) == 256
-    return encoded
-
-
-def digest_of(batch: list[Row], before: bytes, lane: int) -> bytes:
-    """The digest of a batch."""
-    header = struct.pack("<8sBhqq", b"penstock", 1, lane, batch[0]["seq"], batch[-1]["seq"]) + before
-    features = b"".join(row["features"] for row in batch if row["feature_registry"] > 0)
-    return hashlib.sha256(header + b"".join(map(encode, batch)) + features).digest()
 
 
 class JournalMaker:
@@ -127,25 +86,26 @@ class JournalMaker:
         self.deposit(account, amount)
         return account
 
-    def deposit(self, account: int, amount: int, side: bytes = b"") -> int:
+    def deposit(self, account: int, amount: int, side: bytes = b"", **values: Any) -> int:
         """Deposit money."""
-        code = self.accounts[account]["currency"]
-        payer = 3 * self._slot(code) + 1
-        return self._add(
-            Kind.DEPOSIT, State.DONE, payer_account=payer, payee_account=account, amount_minor=amount,
-            moved_minor=amount, currency=code, client=self._owner(account)["client"], side=side,
-        )  # fmt: skip
+        currency = self.accounts[account]["currency"]
+        row = {
+            "payer_account": 3 * self._slot(currency) + 1, "payee_account": account, "amount_minor": amount,
+            "moved_minor": amount, "left_minor": amount, "currency": currency, "client": self._owner(account)["client"],
+        }  # fmt: skip
+        seq = self._add(Kind.DEPOSIT, State.CLEARED, side=side, **row | values)
+        return self._remember(seq, Kind.DEPOSIT, State.CLEARED, row | values, 0)
 
     def pay(
         self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.TRANSFER, side: bytes = b""
     ) -> int:
         """Pay in one step."""
-        return self._spend(Kind.PAY, payer, payee, amount, kind, side)
+        return self._spend(Kind.PAY, State.CLEARED, payer, payee, amount, kind, side=side)
 
     def withdraw(self, payer: int, amount: int) -> int:
         """Withdraw."""
         settlement = 3 * self._slot(self.accounts[payer]["currency"]) + 1
-        return self._spend(Kind.WITHDRAW, payer, settlement, amount, PaymentType.WITHDRAWAL, b"")
+        return self._spend(Kind.WITHDRAW, State.CLEARED, payer, settlement, amount, PaymentType.WITHDRAWAL)
 
     def hold(
         self,
@@ -156,17 +116,10 @@ class JournalMaker:
         lifetime_us: int = 600_000_000,
     ) -> int:
         """Authorise; the payment's first row."""
-        fee = self._fee(kind, self.accounts[payer]["currency"], amount)
-        row = {**self._payer(payer), "payee_account": payee, "payment_type": kind, "amount_minor": amount}
-        seq = self._add(
-            Kind.PAY, State.HELD, **row, held_minor=amount + fee, flags=Flag.HOLD_ONLY, limit_minor=amount,
-            limit_count=1, limit_day=self._day(), expires_us=self.now_us + 1000 + lifetime_us,
-        )  # fmt: skip
-        self.payments[seq] = {
-            "payer": payer, "payee": payee, "kind": kind, "amount": amount, "fee": fee, "cleared": 0, "released": 0,
-            "last": seq, "day": self._day(), "state": State.HELD, "expires": self.now_us + lifetime_us,
-        }  # fmt: skip
-        return seq
+        expires = self.now_us + 1000 + lifetime_us
+        return self._spend(
+            Kind.PAY, State.HELD, payer, payee, amount, kind, flags=int(Flag.HOLD_ONLY), expires_us=expires
+        )
 
     def clear(self, payment: int, amount: int = 0, *, release_rest: bool = False) -> int:
         """Clear a part or all of a hold."""
@@ -174,7 +127,7 @@ class JournalMaker:
         moved = amount or rest
         given = rest - moved if release_rest else 0
         flags = Flag.RELEASE_REST if release_rest else 0
-        return self._follow(Kind.CLEAR, payment, amount, moved, given, flags=flags)
+        return self._follow(Kind.CLEAR, payment, amount, moved, given, flags=int(flags))
 
     def release(self, payment: int, amount: int = 0) -> int:
         """Give back a part or all of a hold."""
@@ -189,11 +142,11 @@ class JournalMaker:
         self.now_us = max(self.now_us, self.payments[payment]["expires"])
         return self._follow(Kind.EXPIRE, payment, 0, 0, self._rest(payment), client=0)
 
-    def decline(self, payer: int, payee: int, amount: int, reason: Reason = Reason.INSUFFICIENT_FUNDS) -> int:
+    def decline(self, payer: int, payee: int, amount: int, reason: Reason = Reason.INSUFFICIENT_FUNDS, **values: Any) -> int:
         """Refuse a payment."""
         return self._add(
             Kind.PAY, State.DECLINED, **self._payer(payer), payee_account=payee, amount_minor=amount, reason=reason,
-            payment_type=PaymentType.TRANSFER,
+            payment_type=PaymentType.TRANSFER, **values,
         )  # fmt: skip
 
     def refuse(self, kind: Kind, payment: int, reason: Reason, client: int = 1, amount: int = 0) -> int:
@@ -231,45 +184,6 @@ class JournalMaker:
     def copy(self) -> JournalMaker:
         """Another journal with the same rows."""
         return deepcopy(self)
-
-    def store(self, connection: Connection[Any]) -> None:
-        """Write everything into an empty, migrated database; the connection must be a superuser's."""
-        digests = self.digests()
-        names = [name for name, _ in COLUMNS] + ["features"]
-        columns = sql.SQL(", ").join(map(sql.Identifier, names))
-        with connection.cursor() as cursor:
-            with cursor.copy(sql.SQL("COPY journal ({}) FROM STDIN").format(columns)) as copy:
-                for row in self.rows:
-                    copy.write_row([row[name] for name in names])
-            for batch, digest in zip(self.batches, digests, strict=True):
-                values = self.lane, batch[0]["seq"], batch[-1]["seq"], 1, 1, digest
-                cursor.execute("INSERT INTO journal_batch VALUES (%s, %s, %s, %s, %s, %s)", values)
-            cursor.executemany(
-                "INSERT INTO journal_side VALUES (%s, %s, %s)", [(self.lane, s, body) for s, body in self.sides.items()]
-            )
-            last = self.rows[-1]
-            values = self.lane, 1, last["seq"], digests[-1], last["time_us"]
-            cursor.execute("INSERT INTO lane VALUES (%s, %s, %s, %s, %s)", values)
-        connection.commit()
-
-    def sign_heads(self, home: Path) -> None:
-        """Write a signed head for each batch."""
-        key = Ed25519PrivateKey.generate()
-        public = key.public_key()
-        folder = home / "heads"
-        folder.mkdir(exist_ok=True)
-        name = hashlib.sha256(public.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
-        (folder / "public.pem").write_bytes(public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-        lines = []
-        for batch, digest in zip(self.batches, self.digests(), strict=True):
-            seq, time_us = batch[-1]["seq"], batch[-1]["time_us"]
-            message = f"penstock-head:{self.lane}:{seq}:{digest.hex()}:{time_us}".encode()
-            head = {
-                "lane": self.lane, "seq": seq, "digest": digest.hex(), "time_us": time_us, "key": name,
-                "signature": base64.b64encode(key.sign(message)).decode(),
-            }  # fmt: skip
-            lines.append(json.dumps(head))
-        (folder / "2026-01-02.jsonl").write_text("\n".join(lines) + "\n")
 
     # --- inside
 
@@ -320,23 +234,31 @@ class JournalMaker:
         self._last[number] = self.accounts[number]["opened"] = seq
         return number
 
-    def _spend(self, command: Kind, payer: int, payee: int, amount: int, kind: PaymentType, side: bytes) -> int:
-        fee = self._fee(kind, self.accounts[payer]["currency"], amount)
-        return self._add(
-            command, State.CLEARED, **self._payer(payer), payee_account=payee, payment_type=kind, amount_minor=amount,
-            moved_minor=amount, fee_minor=fee, limit_minor=amount, limit_count=1, limit_day=self._day(), side=side,
-        )  # fmt: skip
+    def _spend(
+        self, command: Kind, state: State, payer: int, payee: int, amount: int, kind: PaymentType, *, side: bytes = b"",
+        **values: Any,
+    ) -> int:  # fmt: skip
+        fee = self._fee(kind.name.lower(), self.accounts[payer]["currency"], amount)
+        money = {"moved_minor": amount, "fee_minor": fee, "left_minor": amount}
+        money = {"held_minor": amount + fee} if state in OPEN else money
+        row = {
+            **self._payer(payer), "payee_account": payee, "payment_type": kind, "amount_minor": amount, "limit_minor": amount,
+            "limit_count": 1, "limit_day": self._day(), **money, **values,
+        }  # fmt: skip
+        seq = self._add(command, state, side=side, **row)
+        return self._remember(seq, command, state, row, fee)
+
+    def _remember(self, seq: int, command: Kind, state: State, row: Row, fee: int) -> int:
+        self.payments[seq] = {
+            "payer": row["payer_account"], "payee": row["payee_account"], "kind": row.get("payment_type", 0),
+            "amount": row["amount_minor"], "fee": fee, "cleared": 0, "released": 0, "last": seq, "day": row.get("limit_day", 0),
+            "state": state, "expires": row.get("expires_us", 0), "flags": row.get("flags", 0), "command": command,
+            "left": row.get("left_minor", 0), "sent": 0, "currency": row["currency"], "client": row["client"],
+        }  # fmt: skip
+        return seq
 
     def _follow(
-        self,
-        command: Kind,
-        payment: int,
-        asked: int,
-        moved: int,
-        given: int,
-        *,
-        flags: int = 0,
-        client: int | None = None,
+        self, command: Kind, payment: int, asked: int, moved: int, given: int, *, client: int | None = None, **values: Any
     ) -> int:
         hold = self.payments[payment]
         before, taken = self._frozen(hold), self._taken(hold)
@@ -344,14 +266,19 @@ class JournalMaker:
         hold["released"] += given
         still = self._frozen(hold)
         ended = {Kind.RELEASE: State.RELEASED, Kind.CANCEL: State.CANCELLED, Kind.EXPIRE: State.EXPIRED}
-        state = State.HELD if still else State.CLEARED if hold["cleared"] else ended[command]
-        seq = self._add(
-            command, state, **self._payer(hold["payer"]) | {"client": client}, payee_account=hold["payee"],
-            payment_type=hold["kind"], amount_minor=asked, moved_minor=moved, fee_minor=self._taken(hold) - taken,
-            held_minor=still - before, limit_minor=-given, limit_day=hold["day"] if given else 0, ref_seq=payment,
-            limit_count=-1 if not still and not hold["cleared"] else 0, ref_prev_seq=hold["last"], flags=flags,
-        )  # fmt: skip
-        hold["last"], hold["state"] = seq, state
+        gone = State.REJECTED if hold["state"] == State.REVIEW else ended.get(command, State.RELEASED)
+        gone = State.CANCELLED if command == Kind.CANCEL else gone
+        state = hold["state"] if still else State.CLEARED if hold["cleared"] else gone
+        left = hold["cleared"] if state == State.CLEARED else 0
+        row = {
+            "payee_account": hold["payee"], "payment_type": hold["kind"], "amount_minor": asked, "moved_minor": moved,
+            "fee_minor": self._taken(hold) - taken, "held_minor": still - before, "limit_minor": -given,
+            "limit_day": hold["day"] if given else 0, "ref_seq": payment, "ref_prev_seq": hold["last"], "left_minor": left,
+            "limit_count": -1 if not still and not hold["cleared"] else 0,
+        }  # fmt: skip
+        state = values.pop("state", state)
+        seq = self._add(command, state, **self._payer(hold["payer"]) | {"client": client} | row | values)
+        hold |= {"last": seq, "state": state, "left": left}
         return seq
 
     def _payer(self, account: int) -> dict[str, Any]:
@@ -363,7 +290,8 @@ class JournalMaker:
         }  # fmt: skip
 
     def _owner(self, account: int) -> dict[str, int]:
-        return self.customers[self.accounts[account]["customer"] - 1]
+        customer = self.accounts[account]["customer"]
+        return self.customers[customer - 1] if customer else {"tier": 0, "client": 1}
 
     def _rest(self, payment: int) -> int:
         hold = self.payments[payment]
@@ -381,10 +309,10 @@ class JournalMaker:
             else 0
         )
 
-    def _fee(self, kind: PaymentType, numeric: int, amount: int) -> int:
+    def _fee(self, kind: str, numeric: int, amount: int) -> int:
         code = next(c.code for c in CURRENCIES if c.numeric == numeric)
         for rule in self.policy.fees:
-            if rule.type == kind.name.lower() and rule.currency == code:
+            if rule.type == kind and rule.currency == code:
                 return min(rule.most, rule.fixed + (amount * rule.basis_points + 5000) // 10000)
         return 0
 
@@ -398,31 +326,3 @@ class JournalMaker:
     def _new_id(self) -> uuid.UUID:
         milliseconds = self.now_us // 1000
         return uuid.UUID(int=milliseconds << 80 | 7 << 76 | 2 << 62 | self._seq * 2654435761 % 2**61)
-
-
-def crc_of(value: Any) -> int:
-    """CRC-32 of the canonical JSON of a value."""
-    return zlib.crc32(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
-
-
-def write_checkpoint(home: Path, journal: JournalMaker, tables: dict[str, tuple[list[str], list[list[int]]]]) -> Path:
-    """Write a checkpoint at the journal's end: table → columns and records (record 0 is unused)."""
-    seq = journal.rows[-1]["seq"]
-    folder = home / "checkpoints" / f"lane-{journal.lane}" / f"{seq:016d}"
-    folder.mkdir(parents=True)
-    segments = []
-    for table, (_, records) in tables.items():
-        body = b"".join(struct.pack(f"<{len(record)}q", *record) for record in records)
-        (folder / f"{table}-0.bin").write_bytes(body)
-        segments.append({
-            "table": table, "first": 0, "count": len(records), "seq": seq, "file": f"{table}-0.bin", "bytes": len(body),
-            "crc32": zlib.crc32(body),
-        })  # fmt: skip
-    layout = {table: columns for table, (columns, _) in tables.items()}
-    layout_hash = hashlib.sha256(json.dumps(layout, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-    manifest = {
-        "format": 1, "lane": journal.lane, "seq": seq, "digest": journal.digests()[-1].hex(),
-        "time_us": journal.rows[-1]["time_us"], "layout": layout, "layout_hash": layout_hash, "segments": segments,
-    }  # fmt: skip
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "crc32": crc_of(manifest)}))
-    return folder

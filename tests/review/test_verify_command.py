@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from review.journal_maker import JournalMaker
+from review.journal_store import sign_heads, store_journal
 from support.database import Database
 from typer.testing import CliRunner
 
@@ -24,8 +25,8 @@ def journal(database: Database, home: Path) -> JournalMaker:
     made.pay(made.fund(), made.fund(), 1000)
     made.commit()
     with database.connect("penstock_admin") as connection:
-        made.store(connection)
-    made.sign_heads(home)
+        store_journal(connection, made)
+    sign_heads(home, made)
     return made
 
 

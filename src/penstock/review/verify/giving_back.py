@@ -67,7 +67,8 @@ class GivingBack:
         place, kind, compare = steps.place, rows["kind"][steps.place], self._findings.compare
         paid = (kind == Kind.CLEAR) | ((kind == Kind.RECOVER) & (rows["option"][place] == Option.FINISH_PAID))
         asked = rows["amount_minor"][place]
-        compare("payments", rows, place, "amount_minor", np.where(asked > 0, steps.sent, 0))
+        whole = (kind == Kind.RECOVER) | (asked == 0)
+        compare("payments", rows, place, "amount_minor", np.where(whole, asked, steps.sent))
         compare("payments", rows, place, "moved_minor", np.where(paid, steps.sent, 0))
         compare("holds", rows, place, "held_minor", -steps.sent)
         compare("fees", rows, place, "fee_minor", 0)

@@ -105,8 +105,13 @@ class Settling:
         """Every number of a follow-up is determined by what it asks and what was done before."""
         place, kind = steps.place, rows["kind"][steps.place]
         asked, pays = rows["amount_minor"][place], outcomes.pays
-        in_part = ((kind == Kind.CLEAR) | (kind == Kind.RELEASE)) & ~steps.at_bank
+        in_part = (kind == Kind.CLEAR) | (kind == Kind.RELEASE)
         wanted = np.where(in_part & (asked > 0), asked, steps.rest_before)
+        self._findings.mark(
+            "payments", steps.at_bank & (wanted != steps.rest_before), rows["seq"][place],
+            "Row {seq} takes {found} minor units of a payment at the bank, which is ended as a whole: {expected}.",
+            expected=steps.rest_before, found=wanted,
+        )  # fmt: skip
         release_rest = (kind == Kind.CLEAR) & (rows["flags"][place] & Flag.RELEASE_REST != 0)
         given = np.where(pays, np.where(release_rest, steps.rest_before - wanted, 0), wanted)
         given = np.where(outcomes.goes_on, 0, given)

@@ -1,0 +1,103 @@
+"""`penstock verify` finds rows that were changed, deleted, swapped or repeated."""
+
+from __future__ import annotations
+
+import pytest
+from review.stories import river
+from review.verifying import Verify, change, checks, store
+from support.database import Database
+
+from penstock.contracts.commands import Kind
+from penstock.contracts.states import State
+
+COLUMNS_OF_MONEY = ["amount_minor", "held_minor", "moved_minor", "fee_minor", "limit_minor"]
+
+
+@pytest.mark.parametrize("column", COLUMNS_OF_MONEY)
+def test_a_planted_cent_is_found(emptied: Database, verified: Verify, column: str) -> None:
+    journal = river()
+    store(emptied, journal)
+    seq = next(row["seq"] for row in journal.rows if row["kind"] == Kind.CLEAR and row["state"] == State.HELD)
+    change(emptied, f"UPDATE journal SET {column} = {column} + 1 WHERE seq = %s", seq)
+    report = verified()
+    assert report.findings[0].seq == seq
+    assert "digest" in checks(report)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_deleted_row_is_found(emptied: Database, verified: Verify) -> None:
+    journal = river()
+    store(emptied, journal)
+    for seq in (30, 7):  # one in the middle, one in front of it and at the end of a chunk
+        change(emptied, "DELETE FROM journal WHERE seq = %s", seq)
+        first = verified().findings[0]
+        assert (first.check, first.seq) == ("sequence", seq)
+        assert f"Row {seq} is missing" in first.sentence
+
+
+def test_two_swapped_rows_are_found(emptied: Database, verified: Verify) -> None:
+    store(emptied, river())
+    for old, new in ((28, 900), (29, 28), (900, 29)):
+        change(emptied, "UPDATE journal SET seq = %s WHERE seq = %s", new, old)
+    report = verified()
+    assert report.findings[0].seq == 28
+    assert {"time", "digest", "links"} <= checks(report)
+
+
+def test_a_tail_that_is_cut_in_one_table_only_is_found(emptied: Database, verified: Verify) -> None:
+    journal = river()
+    store(emptied, journal)
+    last = journal.rows[-1]["seq"]
+    change(emptied, "DELETE FROM journal WHERE seq = %s", last)
+    assert verified().findings[0].seq == last
+    change(emptied, "UPDATE lane SET last_seq = %s", last - 3)
+    report = verified()
+    assert last - 3 <= report.findings[0].seq <= last - 2
+    assert {"sequence", "lane"} <= checks(report)
+
+
+@pytest.mark.parametrize("link", ["payer_prev_seq", "payee_prev_seq", "fee_prev_seq", "ref_prev_seq"])
+def test_a_broken_link_is_found(emptied: Database, verified: Verify, link: str) -> None:
+    journal = river()
+    row = next(row for row in reversed(journal.rows) if row[link] > 0)
+    row[link] -= 1
+    store(emptied, journal)
+    report = verified()
+    assert checks(report) == {"links"}
+    assert [finding.seq for finding in report.findings] == [row["seq"]]
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_repeated_id_is_found(emptied: Database, verified: Verify) -> None:
+    journal = river()
+    journal.row(30)["command_id"] = journal.row(22)["command_id"]
+    journal.row(25)["command_id"] = journal.row(22)["command_id"]
+    store(emptied, journal)
+    report = verified()
+    assert [(f.check, f.seq, f.expected) for f in report.findings] == [("ids", 25, 22), ("ids", 30, 22)]
+
+
+def test_a_changed_side_record_is_found(emptied: Database, verified: Verify) -> None:
+    journal = river()
+    store(emptied, journal)
+    seq = next(s for s, body in journal.sides.items() if body == b"reference 1")
+    change(emptied, "UPDATE journal_side SET body = 'reference 9' WHERE seq = %s", seq)
+    assert [(f.check, f.seq) for f in verified().findings] == [("side_records", seq)]
+    change(emptied, "DELETE FROM journal_side WHERE seq = %s", seq)
+    assert "is missing" in verified().findings[0].sentence
+    change(
+        emptied,
+        "INSERT INTO journal_side VALUES (0, %s, 'reference 1'), (0, %s, 'more'), (0, 999, 'beyond')",
+        seq,
+        seq + 2,
+    )
+    assert [f.seq for f in verified().findings] == [seq + 2, 999]
+    change(emptied, "UPDATE journal SET side_hash = substring(side_hash for 31) WHERE seq = %s", seq)
+    assert verified().findings[0].seq == seq
+
+
+def test_a_policy_that_cannot_be_read_is_found(emptied: Database, verified: Verify) -> None:
+    journal = river()
+    store(emptied, journal)
+    change(emptied, "UPDATE journal_side SET body = '{}' WHERE seq = 1")
+    assert {"policy", "side_records"} <= checks(verified())
