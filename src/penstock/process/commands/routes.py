@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
+from penstock.contracts import ids as public
 from penstock.contracts.commands import REPLY, Kind, Status
 from penstock.contracts.ids import PublicIds, uuid7_time_ms
 from penstock.contracts.lane_port import Lane, Reply
@@ -24,6 +25,7 @@ from penstock.kit.http.buckets import TokenBucket
 from penstock.kit.http.problem import Problem, from_decoding, too_many, wrong_field
 from penstock.kit.settings import Settings
 from penstock.office.approvals.actions import Wish, request
+from penstock.office.claims.actions import refuse_when_held
 from penstock.process.commands import access, approving, bodies, control_bodies, store
 from penstock.process.commands.approving import Approvers
 from penstock.process.commands.bodies import Body
@@ -127,6 +129,8 @@ class DangerousRoute(CommandRoute):
         kind = kind_of(item)
         principal.require(Scope.REVIEW if kind == Kind.DECIDE_REVIEW else Scope.CONTROL)
         record, payload = translate(item, self._services.ids, _terms(self._services, principal))
+        if isinstance(item, control_bodies.DecideItem):
+            await self._respect_claim(item.payment, principal)
         operation, needed = await self._approvers.needed(item)
         if needed == 0:
             return await self._send(item, record, payload)
@@ -139,6 +143,17 @@ class DangerousRoute(CommandRoute):
         async with office.connection() as connection:
             asked = await request(connection, wish, office.now(), office.settings, office.ids)
         return Answer(202 if asked.ended is None else 200, msgspec.json.encode(asked))
+
+
+    async def _respect_claim(self, payment: str, principal: Principal) -> None:
+        """Let a review be decided by the one who has claimed it, while somebody has.
+
+        :raises Problem: 409 when that is another person.
+        """
+        office = self._services.office
+        seq = office.ids.decode(public.Kind.PAYMENT, payment)
+        async with office.connection() as connection:
+            await refuse_when_held(connection, office.settings.lane, seq, principal.person, office.now())
 
 
 class BatchRoute:
