@@ -13,8 +13,8 @@ from support.policies import journey_policy
 
 @pytest.fixture(scope="session")
 def installation() -> Iterator[Installation]:
-    """Real processes with small tables and small partitions."""
-    with installed(policy=journey_policy(datetime.now(UTC)), **BUSY) as running:
+    """Real processes with small tables and small partitions, and a sandbox for the examples."""
+    with installed(policy=journey_policy(datetime.now(UTC)), sandbox="1", **BUSY) as running:
         yield running
 
 

@@ -12,7 +12,7 @@ def test_a_customer_opens_an_account_and_pays(bank: Bank) -> None:
     payer = bank.open_account(customer["customer"])
     assert bank.money(payer) == (0, 0)
     deposit = bank.deposit(payer, 10_000)
-    assert (deposit["state"], deposit["moved_minor"], deposit["payee"]) == ("done", 10_000, payer)
+    assert (deposit["state"], deposit["moved_minor"], deposit["payee"]) == ("cleared", 10_000, payer)
     payee = bank.account()
     paid = bank.pay(payer, payee, 1_200)
     assert (paid["state"], paid["moved_minor"], paid["held_minor"], paid["fee_minor"]) == ("cleared", 1_200, 0, 0)

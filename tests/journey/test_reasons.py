@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from support.bank import Bank, until, wish
 from support.installation import BUSY, installed
-from support.policies import NARROW, SINGLE, journey_policy
+from support.policies import NARROW, REVIEWED, SINGLE, journey_policy
 
 from penstock.app import wiring
 from penstock.app.local import new_id
 from penstock.contracts.ids import Kind, PublicIds
 from penstock.contracts.money import MAX_AMOUNT_MINOR, MAX_BALANCE_MINOR
+from penstock.contracts.policy import LIMIT_FIELDS
 from penstock.contracts.reasons import EXPLANATIONS, Reason
+from penstock.process.commands import sandbox
 
 #: The smallest tables that the settings allow, but for customers.
-TIGHT = {**BUSY, "customers_max": "20", "accounts_max": "80", "holds_max": "16", "holds_per_account": "3"}
+TIGHT = {
+    **BUSY, "customers_max": "20", "accounts_max": "80", "holds_max": "16", "holds_per_account": "3", "own_limits_max": "16",
+    "sandbox": "1",
+}  # fmt: skip
 FAR_AWAY = 10**6
 
 
@@ -37,6 +42,15 @@ class Town:
     savers: list[str]
     basic: str
     narrow: dict[str, str]
+    payer: str
+    payee: str
+    frozen: str
+    closed: str
+    bill_payer: str
+    bill_payee: str
+    anna: Bank
+    bo: Bank
+    chen: Bank
     ids: PublicIds
 
     def nobody(self, kind: Kind) -> str:
@@ -47,11 +61,17 @@ class Town:
 @pytest.fixture(scope="module")
 def town() -> Iterator[Town]:
     with (
-        installed(policy=journey_policy(datetime.now(UTC)), **TIGHT) as installation,
+        installed(policy=journey_policy(datetime.now(UTC), reviews_per_hour=0), **TIGHT) as installation,
         Bank(installation) as bank,
         Bank(installation, "other") as other,
+        Bank(installation, "desk", ["control", "review", "operate"], "Anna") as anna,
+        Bank(installation, "desk", ["approve"], "Bo") as bo,
+        Bank(installation, "desk", ["approve"], "Chen") as chen,
     ):
         customer = bank.open_customer()
+        frozen, closed = bank.open_account(customer, 1_000), bank.open_account(customer)
+        assert anna.freeze(frozen, "all")["state"] == "done"
+        assert anna.do(f"/v1/accounts/{closed}/close")["state"] == "done"
         yield Town(
             bank=bank,
             rich=bank.open_account(customer, 10**9),
@@ -63,6 +83,15 @@ def town() -> Iterator[Town]:
             savers=[bank.open_account(customer, 100) for _ in range(6)],
             basic=bank.account(10 * SINGLE, "basic"),
             narrow={tier: bank.account(100_000, tier) for tier in NARROW},
+            payer=bank.open_account(customer, 10_000),
+            payee=bank.open_account(customer, 1_000),
+            frozen=frozen,
+            closed=closed,
+            bill_payer=bank.open_account(customer, 10 * REVIEWED, "USD"),
+            bill_payee=bank.open_account(customer, currency="USD"),
+            anna=anna,
+            bo=bo,
+            chen=chen,
             ids=PublicIds(wiring.secrets(installation.settings).public_id_key()),
         )
 
@@ -85,6 +114,115 @@ def ended(town: Town, how: str) -> str:
     payment = town.bank.hold(town.rich, town.shop, 10)
     assert town.bank.follow(payment, how)["reason"] == "ok"
     return payment
+
+
+def given_back(town: Town, how: str, caller: Bank) -> str:
+    """A payment that was given back as a whole."""
+    payment = str(town.bank.pay(town.payer, town.payee, 10)["payment"])
+    assert caller.follow(payment, how)["reason"] == "ok"
+    return payment
+
+
+def waiting(town: Town, state: str) -> str:
+    """A payment that is held in a state."""
+    outcome = town.bank.pay(town.payer, town.payee, 10, reference=f"sandbox:{state}")
+    assert outcome["state"] == state, outcome
+    return str(outcome["payment"])
+
+
+def refused_while(state: str) -> Scene:
+    """What a refund of a payment that is held is refused with."""
+
+    def reach(town: Town) -> dict[str, Any]:
+        payment = waiting(town, state)
+        refused = town.bank.follow(payment, "refund")
+        town.bank.follow(payment, "cancel")
+        return refused
+
+    return reach
+
+
+def forced(reason: Reason) -> Scene:
+    """A reason that only others or a bank could provoke: the sandbox does."""
+    return lambda town: town.bank.pay(town.payer, town.payee, 10, reference=f"sandbox:{reason.name.lower()}")
+
+
+SCENES[Reason.ACCOUNT_UNKNOWN] = lambda town: town.bank.freeze(town.foreign, "debit")
+SCENES[Reason.APPROVAL_OWN] = forced(Reason.APPROVAL_OWN)
+SCENES[Reason.APPROVERS_OUT_OF_BOUNDS] = lambda town: town.anna.do(
+    "/v1/approval-rules", operation="approvals", approvers=4, reason="more is better"
+)
+SCENES[Reason.RAIL_NOT_OFFERED] = lambda town: town.bank.do(
+    "/v1/withdrawals", account=town.payer, amount_minor=1, currency="CNY",
+    to={"name": "Anna", "account": "6222020200112233445", "agent": "ICBKCNBJXXX"},
+)  # fmt: skip
+SCENES[Reason.PAYMENT_OPEN] = refused_while("held")
+SCENES[Reason.PAYMENT_DELAYED] = refused_while("delayed")
+SCENES[Reason.PAYMENT_IN_REVIEW] = refused_while("review")
+SCENES[Reason.PAYMENT_AT_BANK] = forced(Reason.PAYMENT_AT_BANK)
+SCENES[Reason.PAYMENT_REFUNDING] = forced(Reason.PAYMENT_REFUNDING)
+SCENES[Reason.PAYMENT_NOT_IN_REVIEW] = lambda town: town.anna.follow(
+    ended(town, "clear"), "review-decision", decision="reject"
+)
+SCENES[Reason.PAYMENT_REFUNDED] = lambda town: town.bank.follow(given_back(town, "refund", town.bank), "refund")
+SCENES[Reason.PAYMENT_RETURNED] = lambda town: town.bank.follow(given_back(town, "return", town.bank), "refund")
+SCENES[Reason.PAYMENT_CHARGED_BACK] = lambda town: town.bank.follow(given_back(town, "chargeback", town.anna), "refund")
+SCENES[Reason.NOT_REFUNDABLE] = lambda town: town.bank.follow(town.bank.deposit(town.payer, 5)["payment"], "return")
+SCENES[Reason.AMOUNT_ABOVE_LEFT] = lambda town: town.bank.follow(
+    town.bank.pay(town.payer, town.payee, 10)["payment"], "refund", amount_minor=11
+)
+SCENES[Reason.PAYER_CLOSED] = lambda town: town.bank.pay(town.closed, town.payee, 1)
+SCENES[Reason.PAYEE_CLOSED] = lambda town: town.bank.pay(town.payer, town.closed, 1)
+SCENES[Reason.PAYER_FROZEN] = lambda town: town.bank.pay(town.frozen, town.payee, 1)
+SCENES[Reason.PAYEE_FROZEN] = lambda town: town.bank.pay(town.payer, town.frozen, 1)
+SCENES[Reason.ACCOUNT_CLOSED] = lambda town: town.bank.freeze(town.closed, "all")
+SCENES[Reason.ACCOUNT_NOT_EMPTY] = lambda town: town.bank.do(f"/v1/accounts/{town.frozen}/close")
+SCENES[Reason.REVIEWS_FULL] = lambda town: town.bank.pay(
+    town.bill_payer, town.bill_payee, REVIEWED + 1, type="bill", currency="USD"
+)
+
+
+@scene(Reason.APPROVALS_MISSING)
+def _(town: Town) -> dict[str, Any]:
+    assert town.anna.freeze(town.frozen, "debit")["reason"] == "ok"
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    return town.anna.freeze(town.frozen, "debit", until=soon.isoformat())
+
+
+@scene(Reason.PAYMENT_REJECTED)
+def _(town: Town) -> dict[str, Any]:
+    payment = waiting(town, "review")
+    assert town.anna.follow(payment, "review-decision", decision="reject")["state"] == "rejected"
+    return town.bank.follow(payment, "refund")
+
+
+@scene(Reason.PAYMENT_REVERSED)
+def _(town: Town) -> dict[str, Any]:
+    payment = town.bank.pay(town.payer, town.payee, 10)["payment"]
+    asked = town.anna.follow(payment, "recover", correction="reverse", reason="charged twice")
+    assert town.bo.approve(asked)["outcome"]["state"] == "reversed"
+    return town.bank.follow(payment, "refund")
+
+
+@scene(Reason.FUNDS_FROZEN)
+def _(town: Town) -> dict[str, Any]:
+    left = town.bank.money(town.dollars)[0]
+    assert town.bank.freeze(town.dollars, "amount", amount_minor=left)["reason"] == "ok"
+    return town.bank.pay(town.dollars, town.bill_payee, 1, currency="USD")
+
+
+@scene(Reason.OWN_LIMITS_FULL)
+def _(town: Town) -> dict[str, Any]:
+    """So many limits that asking two people each time would take long: first the rule is lowered, by two people."""
+    asked = town.anna.do("/v1/approval-rules", operation="limits", approvers=0, reason="a test")
+    town.bo.approve(asked)
+    assert town.chen.approve(asked)["outcome"]["reason"] == "ok"
+    customer = town.bank.customers[town.rich]
+    path, body = f"/v1/customers/{customer}/limits", {"currency": "CNY", "value": 10**12, "reason": "a test"}
+    until(lambda: town.anna.do(path, type="any", limit="single", **body).get("reason") == "ok")
+    kinds = ("any", "transfer", "purchase", "bill", "withdrawal")
+    outcomes = [town.anna.do(path, type=kind, limit=limit, **body) for kind in kinds for limit in LIMIT_FIELDS]
+    return outcomes[-1]
 
 
 SCENES[Reason.OK] = lambda town: town.bank.pay(town.rich, town.shop, 1)
@@ -215,3 +353,24 @@ def test_the_api_serves_the_same_table(town: Town) -> None:
     served = town.bank.get("/v1/reasons")
     told = served if isinstance(served, list) else served["reasons"]
     assert {entry["reason"] for entry in told} == {reason.name.lower() for reason in Reason}
+
+
+@pytest.mark.parametrize("word", [*sandbox.REASONS, *sandbox.STATES])
+def test_a_reference_forces_every_outcome_in_a_sandbox(town: Town, word: str) -> None:
+    outcome = town.bank.pay(town.payer, town.payee, 1, reference=f"sandbox:{word}")
+    if word in sandbox.STATES:
+        assert (outcome["reason"], outcome["state"]) == ("ok", word)
+        assert town.bank.follow(outcome["payment"], "cancel")["state"] == "cancelled"
+    else:
+        assert (outcome["reason"], outcome["state"], outcome["moved_minor"]) == (word, "declined", 0)
+
+
+def test_the_other_commands_that_a_reference_forces(town: Town) -> None:
+    bank, reference = town.bank, "sandbox:limit_day_count"
+    paid = bank.pay(town.payer, town.payee, 1)["payment"]
+    outcomes = [
+        bank.do("/v1/deposits", account=town.payer, amount_minor=1, currency="CNY", reference=reference),
+        bank.do("/v1/withdrawals", account=town.payer, amount_minor=1, currency="CNY", reference=reference),
+        bank.follow(paid, "refund", reference=reference),
+    ]
+    assert [outcome["reason"] for outcome in outcomes] == ["limit_day_count"] * 3

@@ -20,10 +20,13 @@ T = TypeVar("T")
 class Bank:
     """One API client. Requests without a certain answer are repeated with the same ids, as the product's client does."""
 
-    def __init__(self, installation: Installation, name: str = "shop", scopes: Sequence[str] = SCOPES) -> None:
+    def __init__(
+        self, installation: Installation, name: str = "shop", scopes: Sequence[str] = SCOPES, owner: str = "this machine"
+    ) -> None:
         self.installation = installation
         settings = installation.settings
-        self.access = Access(wiring.base_url(settings), wiring.certificate(settings).ca, make_key(settings, name, scopes))
+        key = make_key(settings, name, scopes, owner=owner)
+        self.access = Access(wiring.base_url(settings), wiring.certificate(settings).ca, key)
         self._open = ExitStack()
         self._client = self.client()
         self.customers: dict[str, str] = {}
@@ -93,8 +96,17 @@ class Bank:
         return str(outcome["payment"])
 
     def follow(self, payment: str, what: str, **body: Any) -> dict[str, Any]:
-        """``clear``, ``release`` or ``cancel``."""
+        """``clear``, ``release``, ``cancel``, ``refund`` and so on."""
         return self.do(f"/v1/payments/{payment}/{what}", **body)
+
+    def freeze(self, account: str, side: str, **more: Any) -> dict[str, Any]:
+        return self.do(f"/v1/accounts/{account}/freeze", side=side, reason="a test", **more)
+
+    def approve(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Approve what somebody else has asked for; the request as it is then."""
+        answer = self.send("POST", f"/v1/approvals/{asked['request']}/approve", {})
+        assert answer.status == 200, answer
+        return dict(answer.body)
 
     def money(self, account: str) -> tuple[int, int]:
         """Available and held."""

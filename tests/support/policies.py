@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from penstock.contracts.policy import FeeRule, LimitRule, Policy
+from penstock.contracts.policy import FeeRule, LimitRule, Policy, ReviewRule
 from support.lanes import policy_toml
 
 TYPES = ("transfer", "purchase", "bill", "withdrawal")
 #: The mission's limits, in minor units.
 SINGLE, DAY = 500_000, 2_000_000
+#: Bills in dollars above this wait for a person.
+REVIEWED = 50_000
 #: Tier → its only limit, on all types together.
 NARROW = {
     "day_amount": 10_000, "day_count": 3, "month_amount": 10_000, "month_count": 3, "year_amount": 10_000, "year_count": 3,
 }  # fmt: skip
 
 
-def journey_policy(now: datetime) -> str:
+def journey_policy(now: datetime, reviews_per_hour: int = 1_000) -> str:
     """The policy as TOML; it is about noon in its time zone, so that no test sees midnight.
 
     :param now: in UTC.
@@ -35,7 +37,14 @@ def journey_policy(now: datetime) -> str:
             tiers=("basic", "large", "transfers", *NARROW),
             hold_lifetime_s=3600,
             limits=tuple(limits),
-            fees=(FeeRule("purchase", "CNY", fixed=3, basis_points=125, most=40), FeeRule("withdrawal", "CNY", fixed=7)),
+            fees=(
+                FeeRule("purchase", "CNY", fixed=3, basis_points=125, most=40),
+                FeeRule("withdrawal", "CNY", fixed=7),
+                FeeRule("chargeback", "CNY", fixed=15),
+            ),
+            reviews=(ReviewRule("bill", "USD", deadline_s=3600, default="reject", above=REVIEWED),),
+            reviews_per_hour=reviews_per_hour,
+            ordinary_s=2,
         )
     )
 
