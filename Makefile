@@ -48,6 +48,7 @@ lint: setup ## formatting rules, types and import contracts
 
 docs: setup ## write docs/reasons.md, docs/states.md and docs/sandbox.md anew from the tables in the code
 	@$(BIN)/python -m penstock.contracts.reasons_doc docs
+	@$(BIN)/python -m penstock.contracts.events_doc docs
 	@$(BIN)/python -m penstock.process.commands.sandbox docs
 
 format: setup ## put imports and simple matters in order

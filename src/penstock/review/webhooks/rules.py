@@ -27,8 +27,14 @@ _RETRY_FACTOR: Final = 4.0
 _JITTER: Final = 0.2
 _PRINTABLE: Final = re.compile(r"[!-~]+")
 _MESSAGE: Final = re.compile(r"_(?:(?P<lane>\d{1,5})_(?P<seq>[1-9]\d{0,14})|test_(?P<test>[1-9]\d{0,8}))")
-#: Public by their number, but the cloud's own: Azure's host agent.
-_METADATA: Final = frozenset({ipaddress.ip_address("168.63.129.16")})
+#: Public by their number, but special: what ``ipaddress`` leaves out in some versions (IANA's registries of special-purpose
+#: addresses), and one that is a cloud's own (Azure's host agent).
+_SPECIAL: Final = tuple(
+    ipaddress.ip_network(text)
+    for text in ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "2001::/23", "2001:db8::/32", "3fff::/20")
+)
+#: All of IPv6 that is given out for use between networks.
+_GLOBAL_UNICAST: Final = ipaddress.ip_network("2000::/3")
 #: IPv6 addresses that carry an IPv4 address in their last 32 bits: NAT64 (RFC 6052), and the deprecated compatible form.
 _CARRIERS: Final = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 
@@ -86,9 +92,10 @@ def is_public(address: Address) -> bool:
         inner = _carried(address)
         if inner is not None:
             return is_public(inner)
-        if address.teredo is not None or address.is_site_local:
+        if address not in _GLOBAL_UNICAST:
             return False
-    return address.is_global and not address.is_multicast and not address.is_reserved and address not in _METADATA
+    special = any(address in network for network in _SPECIAL)
+    return address.is_global and not address.is_multicast and not address.is_reserved and not special
 
 
 def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
