@@ -50,7 +50,12 @@ class Banked:
 
     def wait_until_settled(self, timeout_s: float = 60) -> None:
         """Wait until no transfer and no entry is on its way, and the tail has seen everything."""
-        until(self._settled, timeout_s)
+        try:
+            until(self._settled, timeout_s)
+        except AssertionError as error:
+            waits = self.rows("SELECT seq, state, reason, asked, started FROM rail_transfer WHERE state IN ('open', 'paid', 'rejected')")
+            waits += self.rows("SELECT number, state, reason, started FROM rail_entry WHERE state = 'new'")
+            raise AssertionError(f"not settled: {waits}\n{self.installation.log[-6000:]}") from error
 
     def _settled(self) -> bool:
         try:
