@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import subprocess
 import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from review.webhooks.desk import Desk, run, until
 from support.database import Database
 from support.receiver import Answer, Received, receiving
 from support.without_lane import IDS
@@ -21,7 +20,6 @@ from penstock.contracts.commands import Kind, Option
 from penstock.kit.tls import development_certificate
 from penstock.review.webhooks import network
 from penstock.review.webhooks.network import ForbiddenAddress
-from review.webhooks.desk import Desk, run, until
 
 
 def test_chosen_events_arrive_signed_and_once(database: Database, home: Path) -> None:
@@ -228,7 +226,7 @@ def test_an_answer_that_does_not_come_or_does_not_end_is_cut_off(database: Datab
     async def work(desk: Desk) -> None:
         release = threading.Event()
         with receiving() as slow, receiving() as long:
-            slow.answer = lambda _: Answer(204) if release.wait(10) else Answer(204)
+            slow.answer = lambda _: Answer(204 if release.wait(10) else 500)
             long.answer = lambda _: Answer(200, {}, b"x" * 10_000_000)
             first, second = await desk.make(slow.url), await desk.make(long.url)
             for made in (first, second):
@@ -447,12 +445,12 @@ def test_what_a_killed_process_was_sending_is_sent_again_under_the_same_id(datab
             await desk.publish()
             paths = os.pathsep.join([str(Path(__file__).parents[2]), *sys.path])
             arguments = [sys.executable, "-c", _SENDER, database.dsn("penstock_office"), str(home)]
-            process = subprocess.Popen(arguments, env={**os.environ, "PYTHONPATH": paths})
+            process = await asyncio.create_subprocess_exec(*arguments, env={**os.environ, "PYTHONPATH": paths})
             try:
                 await until(lambda: len(receiver.received) == len(seqs), 60)
             finally:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
+                process.kill()
+                await process.wait()
             release.set()
             receiver.received.clear()
             await desk.deliverer().deliver()

@@ -8,9 +8,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from support.database import Database
-
 from review.webhooks.desk import Desk, run
+from support.database import Database
 
 URL = "https://8.8.8.8/hooks"
 

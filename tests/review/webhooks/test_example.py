@@ -11,9 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from support.database import Database
-
 from review.webhooks.desk import Desk, run
+from support.database import Database
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "webhook_receiver.py"
 
@@ -55,7 +54,8 @@ def test_the_example_receives(database: Database, home: Path) -> None:
             lines = [process.stdout.readline() for _ in range(2)]
             assert [line.split()[1] for line in lines] == ["payment.cleared", "webhook.test"]
             forged = {"webhook-id": "x", "webhook-timestamp": "1", "webhook-signature": "v1,AAAA"}
-            assert httpx.post(url, content=b"{}", headers=forged).status_code == 401
-            assert httpx.post(url, content=b"{}").status_code == 401
+            async with httpx.AsyncClient() as stranger:
+                assert (await stranger.post(url, content=b"{}", headers=forged)).status_code == 401
+                assert (await stranger.post(url, content=b"{}")).status_code == 401
 
     run(database, home, work)
