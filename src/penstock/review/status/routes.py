@@ -20,7 +20,7 @@ class ApprovalRulesView(msgspec.Struct, frozen=True):
     as_of_seq: int
 
 
-@get("/v1/approval-rules", summary="Read how many must approve", tags=["control"])
+@get("/v1/approval-rules", summary="Read how many must approve", tags=["office"])
 async def read_approval_rules(
     principal: NamedDependency[SkipValidation[Principal]], reading: NamedDependency[SkipValidation[Reading]]
 ) -> ApprovalRulesView:
