@@ -46,6 +46,7 @@ class Settings:
     bank_look_s: float = _setting(2.0, "seconds", "pause between two looks at the bank's notifications, and first pause before an unknown outcome is asked for", 0.05, 3600)
     bank_longest_pause_s: float = _setting(60.0, "seconds", "longest pause between two questions about one credit transfer", 0.1, 86_400)
     bank_requests: int = _setting(8, "requests", "to the bank at once; further ones wait their turn", 1, 256)
+    bank_workflow_days: int = _setting(7, "days", "the steps of a workflow with the bank are kept so long after it has ended", 1, 3_660)
     bank_statement_delay_s: float = _setting(1800.0, "seconds", "after midnight UTC the statement of the day before is fetched so late", 0, 86_400)
 
     customers_max: int = _setting(2_000_000, "customers", "beyond: customers_full", 16, 2**31 - 1)

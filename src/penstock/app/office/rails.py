@@ -23,6 +23,7 @@ log = structlog.get_logger()
 _HAND_OVER_S: Final = 0.1
 _REVIVE_S: Final = 30.0
 _RECONCILE_S: Final = 60.0
+_FORGET_S: Final = 600.0
 
 
 def open_bank(settings: Settings) -> Bank:
@@ -56,6 +57,7 @@ def rails_jobs(services: Services) -> list[Job]:
         tail,
         Job("rails:workflows", at_work.hand_over, _HAND_OVER_S),
         Job("rails:revive", at_work.revive, _REVIVE_S),
+        Job("rails:forget", at_work.forget, _FORGET_S),
         Job("rails:notifications", _unless_away(lambda: actions.fetch_notifications(rails)), settings.bank_look_s),
         Job("rails:reconcile", _unless_away(lambda: reconcile_due(rails.office, rails.bank)), _RECONCILE_S),
     ]
@@ -81,6 +83,11 @@ class _Workflows:
     async def revive(self, services: Services) -> bool:  # noqa: ARG002 - a step is given them
         """Begin anew what has failed."""
         return self._launched and await workflows.revive(self._flows)
+
+    async def forget(self, services: Services) -> bool:
+        """Delete what is kept of workflows that ended long ago."""
+        office = services.office
+        return self._launched and await workflows.forget(office.now(), office.settings.bank_workflow_days)
 
 
 def _unless_away(work: Callable[[], Awaitable[bool]]) -> Step:

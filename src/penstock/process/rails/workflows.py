@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from dbos import DBOS, SetWorkflowID, StepOptions
@@ -17,9 +18,7 @@ from penstock.process.rails.actions import Rails
 from penstock.process.rails.bank import Outcome
 
 T = TypeVar("T")
-_QUEUE: Final = "rails"
 _MOST_AT_ONCE: Final = 100
-_POLLING_S: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,21 @@ async def revive(flows: Flows) -> bool:
         if again := await _next_id(rules.in_workflow(rails.lane, number)):
             await _start_arrival(flows, again, number)
     return False
+
+
+async def forget(now: datetime, days: int) -> bool:
+    """Delete what DBOS keeps of workflows that ended well so many days ago; whether there may be more at once.
+
+    What they did stays in our own tables, by which nothing is begun twice.
+    """
+    before = (now - timedelta(days=days)).isoformat()
+    old = await DBOS.list_workflows_async(
+        status="SUCCESS", completed_before=before, workflow_id_prefix="rail-", limit=_MOST_AT_ONCE, load_input=False,
+        load_output=False,
+    )  # fmt: skip
+    if old:
+        await DBOS.delete_workflows_async([one.workflow_id for one in old])
+    return len(old) == _MOST_AT_ONCE
 
 
 async def _start(flows: Flows, name: str, seq: int) -> None:
