@@ -70,9 +70,9 @@ async def office(database: Database) -> AsyncIterator[OfficeDatabase]:
         await opened.close()
 
 
-async def catch_up(database: Database, *others: Tail) -> None:
+async def catch_up(database: Database, *others: Tail, lane: int = 0) -> None:
     """Let the tail that notes owners, and others, see everything."""
     async with office(database) as opened, opened.connection() as connection:
         for tail in (Tail(OWNERS, note_owners), *others):
-            while (await tails.advance(connection, tail, 0, 2_000)).lag > 0:
+            while (await tails.advance(connection, tail, lane, 2_000)).lag > 0:
                 pass
