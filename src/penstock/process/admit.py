@@ -29,7 +29,9 @@ from penstock.state.tables import State
 
 _FOLLOW_UPS = tuple(int(kind) for kind in FOLLOW_UPS)
 _PAYMENTS = (int(Kind.PAY), int(Kind.DEPOSIT), int(Kind.WITHDRAW))
-_REFUND, _DEPOSIT = int(Kind.REFUND), int(Kind.DEPOSIT)
+_REFUND = int(Kind.REFUND)
+#: What may come from outside; payments fall due, and policies are published, by the lane alone.
+_SENT = tuple(int(kind) for kind in Kind if kind not in (Kind.EXPIRE, Kind.PUBLISH))
 _MOVING = tuple(int(kind) for kind in (Kind.DEPOSIT, Kind.WITHDRAW, Kind.PAY))
 _NUMERICS = tuple(currency.numeric for currency in CURRENCIES)
 #: The options of each kind that has several variants.
@@ -65,6 +67,7 @@ def admit(
 
 def check_bounds(commands: NDArray[Any]) -> None:
     """The edge has checked amounts already; an edge that did not is a programmer's error, and stops the lane."""
+    assert np.all(np.isin(commands["kind"], _SENT)), "an edge sent what only the lane makes"
     amounts = commands["amount_minor"]
     least = np.where(np.isin(commands["kind"], _MOVING), 1, 0)
     assert np.all((amounts >= least) & (amounts <= MAX_AMOUNT_MINOR)), "an edge sent an amount out of bounds"
@@ -162,23 +165,25 @@ def closed_between(partitions: list[Partition], first_us: int, last_us: int) -> 
 
 @kernel
 def find_held(state: Any, commands: Any, known: Any) -> None:
-    """What the open hold that each command names says of its payment; ``ref_client`` 0 = it names one without a hold."""
+    """What the open hold that each command names says of its payment; ``ref_client`` 0 = that must be looked up.
+
+    The hold of a refund knows who asked for the refund, not whose the payment is.
+    """
     for i in range(commands.shape[0]):
         known.ref_client[i] = -1
         if commands[i]["kind"] in _FOLLOW_UPS:
             slot = find_hold(state, commands[i]["ref_seq"])
             known.ref_client[i] = 0
-            if slot > 0:
+            if slot > 0 and state.holds[slot, at.HOLD_KIND] != _REFUND:
                 _describe_held(state.holds[slot], known, i)
 
 
 @kernel
 def _describe_held(hold: Any, known: Any, i: int) -> None:
-    refund = hold[at.HOLD_KIND] == _REFUND  # of a deposit, and so the other way round
     known.ref_client[i] = hold[at.HOLD_CLIENT]
-    known.ref_kind[i] = _DEPOSIT if refund else hold[at.HOLD_KIND]
-    known.ref_payer[i] = hold[at.HOLD_PAYEE] if refund else hold[at.HOLD_PAYER]
-    known.ref_payee[i] = hold[at.HOLD_PAYER] if refund else hold[at.HOLD_PAYEE]
+    known.ref_kind[i] = hold[at.HOLD_KIND]
+    known.ref_payer[i] = hold[at.HOLD_PAYER]
+    known.ref_payee[i] = hold[at.HOLD_PAYEE]
     known.ref_type[i] = hold[at.HOLD_TYPE]
     known.ref_currency[i] = _NUMERICS[hold[at.HOLD_CURRENCY]]
 

@@ -31,12 +31,6 @@ def find_override(state: Any, purse: int, kind: int, field: int) -> int:
 
 
 @kernel
-def overrides_full(state: Any) -> bool:
-    """Whether no further limit can be taken in: a third of the places stays free, so that searches end soon."""
-    return 3 * (state.scalars[0, at.OVERRIDES] + 1) > 2 * state.overrides.shape[0]
-
-
-@kernel
 def set_override(state: Any, purse: int, kind: int, field: int, value: int, until_us: int, seq: int) -> None:
     """Set a limit until a time."""
     place = find_override(state, purse, kind, field)

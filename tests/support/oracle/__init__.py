@@ -26,8 +26,8 @@ _OTHERS = {
 }  # fmt: skip
 _FOLLOW = {
     Kind.CLEAR: settle.clear, Kind.RELEASE: settle.release, Kind.CANCEL: settle.cancel,
-    Kind.DECIDE_REVIEW: settle.decide_review, Kind.REFUND: back.refund, Kind.RETURN: back.send_back,
-    Kind.CHARGEBACK: back.chargeback, Kind.RECOVER: back.recover,
+    Kind.DECIDE_REVIEW: settle.decide_review, Kind.REFUND: back.refund, Kind.RETURN: back.give,
+    Kind.CHARGEBACK: back.give, Kind.RECOVER: back.recover,
 }  # fmt: skip
 #: What may differ when an instruction is repeated: nobody approves the very same wish a second time.
 _NOT_CONTENT = ("token", "id_hi", "id_lo", "maker", "approval_1", "approval_2", "approval_3")

@@ -23,22 +23,13 @@ _ENDS = {
     Kind.REFUND: State.REFUNDED, Kind.RETURN: State.RETURNED, Kind.CHARGEBACK: State.CHARGED_BACK,
     Kind.RECOVER: State.REVERSED,
 }  # fmt: skip
+#: What operators take, whether the source wants it or not.
+_FORCED = (Kind.CHARGEBACK, Kind.RECOVER)
 
 
 def refund(book: Book, payment: Payment, c: Command, now_us: int) -> Outcome:
     checks.check_not_forced(book, c)
-    return _give(book, payment, c, now_us, source=payment.payee)
-
-
-def send_back(book: Book, payment: Payment, c: Command, now_us: int) -> Outcome:
-    """``return``."""
-    return _give(book, payment, c, now_us, source=payment.payee)
-
-
-def chargeback(book: Book, payment: Payment, c: Command, now_us: int) -> Outcome:
-    if c.flags & Flag.FROM_SUSPENSE:
-        return _give(book, payment, c, now_us, source=_suspense(book, payment))
-    return _give(book, payment, c, now_us, source=payment.payee, with_fee=True)
+    return give(book, payment, c, now_us)
 
 
 def recover(book: Book, payment: Payment, c: Command, now_us: int) -> Outcome:
@@ -46,8 +37,7 @@ def recover(book: Book, payment: Payment, c: Command, now_us: int) -> Outcome:
     if c.option in (Option.FINISH_PAID, Option.FINISH_UNPAID):
         require(payment.at_bank, settle.reason_of(payment.state))
         return settle.finish(book, payment, c, now_us, paid=c.option == Option.FINISH_PAID)
-    source = _suspense(book, payment) if c.flags & Flag.FROM_SUSPENSE else payment.payee
-    return _give(book, payment, c, now_us, source=source)
+    return give(book, payment, c, now_us)
 
 
 def move_suspense(book: Book, c: Command, now_us: int) -> Outcome:
@@ -59,24 +49,25 @@ def move_suspense(book: Book, c: Command, now_us: int) -> Outcome:
     require(not book.accounts[account].closed, Reason.PAYEE_CLOSED)
     require(not book.accounts[account].credit.holds(now_us), Reason.PAYEE_FROZEN)
     source = book.system(currency_of(c), SUSPENSE)
-    require(book.accounts[source].available >= c.amount_minor, Reason.INSUFFICIENT_FUNDS)
+    require(0 < c.amount_minor <= book.accounts[source].available, Reason.INSUFFICIENT_FUNDS)
     checks.check_room(book, account, c.amount_minor)
     book.move(source, account, c.amount_minor)
     return Outcome(Status.DONE, State.DONE, moved=c.amount_minor)
 
 
-def _give(
-    book: Book, payment: Payment, c: Command, now_us: int, *, source: int, with_fee: bool = False
-) -> Outcome:
+def give(book: Book, payment: Payment, c: Command, now_us: int) -> Outcome:
+    """All give-backs; ``return`` and ``chargeback`` are no more than this."""
     require(payment.state == State.CLEARED, settle.reason_of(payment.state))
     require(_fits(book, payment, c), Reason.NOT_REFUNDABLE)
     by_bank = c.kind == Kind.REFUND and payment.kind == Kind.DEPOSIT
     require(book.bank or not by_bank, Reason.RAIL_NOT_OFFERED)
     part = c.amount_minor or payment.left
     require(part <= payment.left, Reason.AMOUNT_ABOVE_LEFT)
+    source = _suspense(book, payment) if _operator_pays(c) else payment.payee
     target = payment.payer if by_bank else book.target(payment.payer, now_us)
     require(source != target, Reason.SAME_ACCOUNT)
-    fee = book.fee_of("chargeback", payment.currency, part) if with_fee else 0
+    disputed = c.kind == Kind.CHARGEBACK and not _operator_pays(c)
+    fee = book.fee_of("chargeback", payment.currency, part) if disputed else 0
     _check_source(book, payment, c, source, part + fee, now_us)
     checks.check_room(book, target, part)
     if by_bank:
@@ -100,11 +91,9 @@ def _fits(book: Book, payment: Payment, c: Command) -> bool:
 
 def _check_source(book: Book, payment: Payment, c: Command, source: int, needed: int, now_us: int) -> None:
     """The source is free to pay; neither freezes nor a frozen amount stop what operators take."""
-    forced = c.kind in (Kind.CHARGEBACK, Kind.RECOVER)
-    operator_pays = forced and c.flags & Flag.FROM_SUSPENSE
-    if operator_pays or source == book.system(payment.currency, SETTLEMENT):
+    if _operator_pays(c) or source == book.system(payment.currency, SETTLEMENT):
         return  # these may be below 0
-    if forced:
+    if c.kind in _FORCED:
         require(book.accounts[source].available >= needed, Reason.INSUFFICIENT_FUNDS)
         return
     require(not book.accounts[source].closed, Reason.PAYER_CLOSED)
@@ -117,6 +106,10 @@ def _send_to_bank(book: Book, payment: Payment, part: int) -> Outcome:
     payment.state, payment.on_its_way, payment.expires_us = State.REFUNDING, part, NEVER_US
     book.hold(payment.payee, part)
     return Outcome(Status.DONE, State.REFUNDING, held=part, left=payment.left, flags=Flag.RAIL)
+
+
+def _operator_pays(c: Command) -> bool:
+    return c.kind in _FORCED and bool(c.flags & Flag.FROM_SUSPENSE)
 
 
 def _suspense(book: Book, payment: Payment) -> int:
