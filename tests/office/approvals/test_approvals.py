@@ -179,7 +179,8 @@ def test_what_was_approved_while_the_lane_was_away_is_carried_out_once(staff: St
         await asyncio.to_thread(staff.world.start_lane_again, staff.database)
         await until(api.is_ready)
         await asyncio.gather(*(again() for again in ways(api, asked)))
-        assert (await api.get(f"/v1/approvals/{asked.request}", "bo")).json()["status"] == "done"
+        shown = (await api.get(f"/v1/approvals/{asked.request}", "bo")).json()
+        assert (shown["status"], [step["action"] for step in shown["steps"]]) == ("done", ["asked", "approved", "done"])
 
     def ways(api: Api, asked: actions.RequestView) -> list[actions.Any]:
         async def retry() -> None:
