@@ -31,7 +31,7 @@ from penstock.review.webhooks.sending import Result, send
 log = structlog.get_logger()
 
 #: A claim outlasts its request by so much, for the result to be noted.
-_MARGIN_S: Final = 30.0
+_MARGIN_S: Final = 10.0
 _LOOK_S: Final = 0.2
 #: Forgotten in one step of the upkeep.
 _CLEAR_ROWS: Final = 5_000
