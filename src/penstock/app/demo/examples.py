@@ -15,6 +15,8 @@ from penstock.app.demo.preparing import Prepared
 _HOUR_S: Final = 3_600.0
 FULL_KEY: Final = "full"
 READ_KEY: Final = "read"
+DESK_KEY: Final = "desk"
+_WHY: Final = {"reason": "court order 7"}
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,8 @@ def successes(town: Town, prepared: Prepared) -> list[Example]:
         Example("pay 12.00 CNY", payments, "ok", 201, "pay", _pay(one, two, reference="lunch")),
         Example("hold 12.00 CNY, to be cleared later", payments, "ok", 201, "pay", _pay(one, two, type="purchase", hold_only=True)),
         Example("clear a part of a held payment", f"{payments}/{prepared.held}/clear", "ok", 201, "clear", {"amount_minor": 10}),
+        Example("refund a part of a cleared payment", f"{payments}/{prepared.cleared}/refund", "ok", 201, "refund", {"amount_minor": 1, "reference": "scratched"}),
+        Example("pay so that it arrives tomorrow, and can be cancelled until then", payments, "ok", 201, "pay", _pay(one, two, arrival="next_day")),
         Example("deposit 100.00 CNY", "/v1/deposits", "ok", 201, "deposit", {"account": one.account, "amount_minor": 10000, "currency": "CNY"}),
         Example("withdraw 10.00 CNY, with a fee", "/v1/withdrawals", "ok", 201, "withdraw", {"account": one.account, "amount_minor": 1000, "currency": "CNY"}),
         Example("open a customer", "/v1/customers", "ok", 201, "open_customer", {"tier": "basic"}),
@@ -60,6 +64,21 @@ def successes(town: Town, prepared: Prepared) -> list[Example]:
         Example("read its history, newest first", f"/v1/accounts/{one.account}/entries?limit=3", "", 200),
         Example("read a customer's limits and what is used of them", f"/v1/customers/{one.customer}", "", 200),
         Example("what the lane is doing", "/v1/status", "", 200),
+        Example("the first events", "/v1/events?limit=3", "", 200),
+        *_of_the_desk(town, prepared),
+    ]  # fmt: skip
+
+
+def _of_the_desk(town: Town, prepared: Prepared) -> list[Example]:
+    """What the operator's people do; what is dangerous only asks others to approve it."""
+    one, frozen = town.people[1], town.special["frozen"].account
+    return [
+        Example("freeze what leaves an account", f"/v1/accounts/{frozen}/freeze", "ok", 201, "set_account", {"side": "debit", **_WHY}, key=DESK_KEY),
+        Example("charge a payment back, with a fee", f"/v1/payments/{prepared.cleared}/chargeback", "ok", 201, "chargeback", {"amount_minor": 1}, key=DESK_KEY),
+        Example("ask others to approve an unfreeze", f"/v1/accounts/{frozen}/unfreeze", "pending", 202, "set_account", {"side": "all", **_WHY}, key=DESK_KEY),
+        Example("ask others to approve another tier", f"/v1/customers/{one.customer}/tier", "pending", 202, "set_customer", {"tier": "verified", **_WHY}, key=DESK_KEY),
+        Example("what waits for approval", "/v1/approvals?status=pending&limit=3", "", 200, key=DESK_KEY),
+        Example("who froze it, and why", f"/v1/accounts/{frozen}/entries?limit=2", "", 200, key=DESK_KEY),
     ]  # fmt: skip
 
 
@@ -68,6 +87,8 @@ def refusals(town: Town, prepared: Prepared, ghosts: Ghosts) -> list[Example]:
     return [
         *_refused_names(town, ghosts),
         *_refused_states(prepared),
+        *_refused_give_backs(prepared),
+        *_refused_accounts(town),
         *_refused_limits(town),
         *_refused_ids(town, prepared),
     ]
@@ -79,6 +100,7 @@ def _refused_names(town: Town, ghosts: Ghosts) -> list[Example]:
     pay = "/v1/payments"
     return [
         Example("a customer that does not exist", "/v1/accounts", "customer_unknown", 404, "open_account", {"customer": ghosts.customer, "currency": "CNY"}),
+        Example("an account that does not exist", f"/v1/accounts/{ghosts.account}/freeze", "account_unknown", 404, "set_account", {"side": "all", **_WHY}),
         Example("a payer that does not exist", pay, "payer_unknown", 404, "pay", _pay(nobody, two)),
         Example("a payee that does not exist", pay, "payee_unknown", 404, "pay", _pay(one, nobody)),
         Example("a payment that does not exist", f"{pay}/{ghosts.payment}/clear", "payment_unknown", 404, "clear"),
@@ -96,6 +118,38 @@ def _refused_states(prepared: Prepared) -> list[Example]:
     return [
         *(Example(f"clear a payment that is {state}", f"/v1/payments/{payment}/clear", f"payment_{state}", 409, "clear") for state, payment in by_state.items()),
         above,
+    ]  # fmt: skip
+
+
+def _refused_give_backs(prepared: Prepared) -> list[Example]:
+    payments = "/v1/payments"
+    ended = {name: getattr(prepared, name) for name in ("refunded", "returned", "charged_back")}
+    review = {"decision": "approve"}
+    return [
+        *(Example(f"refund a payment that was {name.replace('_', ' ')}", f"{payments}/{payment}/refund", f"payment_{name}", 409, "refund") for name, payment in ended.items()),
+        Example("refund a payment that is still held", f"{payments}/{prepared.held}/refund", "payment_open", 409, "refund"),
+        Example("refund a payment that has not arrived", f"{payments}/{prepared.delayed}/refund", "payment_delayed", 409, "refund"),
+        Example("refund more than there was", f"{payments}/{prepared.cleared}/refund", "amount_above_left", 422, "refund", {"amount_minor": 10**6}),
+        Example("return a deposit", f"{payments}/{prepared.deposit}/return", "not_refundable", 409, "return"),
+        Example("decide about a payment that nobody reviews", f"{payments}/{prepared.cleared}/review-decision", "payment_not_in_review", 409, "decide_review", review, key=DESK_KEY),
+    ]  # fmt: skip
+
+
+def _refused_accounts(town: Town) -> list[Example]:
+    one, special, pay = town.people[0], town.special, "/v1/payments"
+    frozen, closed, thrifty = special["frozen"], special["closed"], special["thrifty"]
+    shorter = {"side": "debit", "until": "2199-12-31T00:00:00Z", **_WHY}
+    rule = {"operation": "unfreeze", "approvers": 4, "reason": "more is better"}
+    return [
+        Example("a payer whose account is frozen", pay, "payer_frozen", 409, "pay", _pay(frozen, one)),
+        Example("a payee whose account is frozen", pay, "payee_frozen", 409, "pay", _pay(one, frozen)),
+        Example("a payer whose account is closed", pay, "payer_closed", 409, "pay", _pay(closed, one)),
+        Example("a payee whose account is closed", pay, "payee_closed", 409, "pay", _pay(one, closed)),
+        Example("money that is frozen", pay, "funds_frozen", 402, "pay", _pay(thrifty, one)),
+        Example("freeze a closed account", f"/v1/accounts/{closed.account}/freeze", "account_closed", 409, "set_account", {"side": "all", **_WHY}),
+        Example("close an account with money", f"/v1/accounts/{thrifty.account}/close", "account_not_empty", 409, "set_account"),
+        Example("shorten a freeze without approval", f"/v1/accounts/{frozen.account}/freeze", "approvals_missing", 403, "set_account", shorter, key=DESK_KEY),
+        Example("more approvers than may be asked for", "/v1/approval-rules", "approvers_out_of_bounds", 422, "set_approvals", rule, key=DESK_KEY),
     ]  # fmt: skip
 
 

@@ -31,6 +31,9 @@ _SPECIAL: Final = {
     "vault": ("merchant", "JPY", 0),  # is full
     "shop": ("merchant", "CNY", 1_000_00),  # is paid by the others
     "bakery": ("merchant", "EUR", 0),
+    "frozen": ("verified", "CNY", 1_000_00),  # by a court's order
+    "thrifty": ("verified", "CNY", 1_000_00),  # all of whose money is frozen
+    "closed": ("verified", "CNY", 0),  # has moved away
 }
 
 NewId = Callable[[], str]

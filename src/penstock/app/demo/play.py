@@ -13,8 +13,11 @@ from penstock.app.demo.scenes import Scene, Stage
 
 #: Scenes by how often they are played, in per mille; the rest are refusals.
 _MIX: Final[tuple[tuple[int, Scene], ...]] = (
-    (380, scenes.transfer),
-    (300, scenes.purchase),
+    (360, scenes.transfer),
+    (280, scenes.purchase),
+    (25, scenes.buy_and_bring_back),
+    (10, scenes.pay_for_tomorrow),
+    (5, scenes.freeze_and_try),
     (60, scenes.bill),
     (60, scenes.hold_and_clear),
     (25, scenes.hold_and_clear_partly),

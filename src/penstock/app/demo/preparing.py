@@ -24,11 +24,19 @@ class Prepared:
     expired: str
     declined: str
     held: str
+    delayed: str
+    refunded: str
+    returned: str
+    charged_back: str
+    deposit: str
     taken_id: str
 
 
-def prepare(api: Client, town: Town, new_id: NewId, progress: Progress) -> Prepared:
-    """Bring some payments into each state, and some customers to their limits; safe to repeat."""
+def prepare(api: Client, desk: Client, town: Town, new_id: NewId, progress: Progress) -> Prepared:
+    """Bring some payments into each state, and some customers to their limits; safe to repeat.
+
+    :param desk: speaks for the operator's people.
+    """
     shop, someone = town.special["shop"], town.people[0]
     expiring = _hold(api, someone, shop, new_id, hold_lifetime_s=1)
     held = [_hold(api, someone, shop, new_id) for _ in range(3)]
@@ -40,8 +48,32 @@ def prepare(api: Client, town: Town, new_id: NewId, progress: Progress) -> Prepa
     for step, (name, body) in enumerate(_exhausting(town)):
         _until_refused(api, body, new_id)
         progress(f"limits ({name})", step + 1, len(_exhausting(town)))
+    delayed = api.command("/v1/payments", _pay(someone, shop, new_id(), arrival="next_day"))["payment"]
+    refunded, returned = (_given_back(api, api, town, how, new_id) for how in ("refund", "return"))
+    charged_back = _given_back(api, desk, town, "chargeback", new_id)
+    deposit = api.command("/v1/deposits", {"id": new_id(), "account": someone.account, "amount_minor": 1_00, "currency": "CNY"})
+    _freeze_and_close(api, town, new_id)
     _wait_for(api, expiring, "expired")
-    return Prepared(cleared["payment"], held[0], held[1], expiring, declined["payment"], held[2], taken)
+    return Prepared(
+        cleared["payment"], held[0], held[1], expiring, declined["payment"], held[2], delayed, refunded, returned,
+        charged_back, deposit["payment"], taken,
+    )  # fmt: skip
+
+
+def _given_back(api: Client, caller: Client, town: Town, how: str, new_id: NewId) -> str:
+    """A payment that was given back as a whole."""
+    payment = api.command("/v1/payments", _pay(town.people[0], town.special["shop"], new_id()))["payment"]
+    caller.command(f"/v1/payments/{payment}/{how}", {"id": new_id()})
+    return str(payment)
+
+
+def _freeze_and_close(api: Client, town: Town, new_id: NewId) -> None:
+    """Freeze what the town's stories say is frozen; both can be said again."""
+    special, why = town.special, {"reason": "so that the demonstration can show it"}
+    thrifty = api.get(f"/v1/accounts/{special['thrifty'].account}")["available_minor"]
+    for name, freeze in (("frozen", {"side": "all"}), ("thrifty", {"side": "amount", "amount_minor": thrifty})):
+        api.command(f"/v1/accounts/{special[name].account}/freeze", {"id": new_id(), **freeze, **why})
+    api.command(f"/v1/accounts/{special['closed'].account}/close", {"id": new_id(), **why})
 
 
 def _exhausting(town: Town) -> list[tuple[str, Command]]:

@@ -34,6 +34,8 @@ _DASHBOARD_PAUSE_S: Final = 0.5
 _LINE_PAUSE_S: Final = 1.0
 _STATUS_TIMEOUT_S: Final = 5.0
 _KEY_DAYS: Final = 2
+#: What the operator's people may do.
+_DESK: Final = ("control", "review", "operate")
 
 
 @dataclass(frozen=True)
@@ -53,18 +55,22 @@ def demonstrate(settings: Settings, wish: Wish, console: Console) -> bool:
         keys = {
             examples.FULL_KEY: local.make_key(settings, "demo", days=_KEY_DAYS),
             examples.READ_KEY: local.make_key(settings, "demo", ["read"], days=_KEY_DAYS),
+            examples.DESK_KEY: local.make_key(settings, "demo desk", _DESK, days=_KEY_DAYS, owner="the desk of the demonstration"),
         }
         time.sleep(settings.key_refresh_s)  # edges learn of new keys so often
-        access = Access(wiring.base_url(settings), wiring.certificate(settings).ca, keys[examples.FULL_KEY])
+        access, desk_access = (
+            Access(wiring.base_url(settings), wiring.certificate(settings).ca, keys[name])
+            for name in (examples.FULL_KEY, examples.DESK_KEY)
+        )
         chance = random.Random(wish.seed)  # noqa: S311 - traffic, not secrets
         ghosts = summon(PublicIds(wiring.secrets(settings).public_id_key()))
-        with Client(access) as api, progress_bars(console) as progress:
+        with Client(access) as api, Client(desk_access) as desk, progress_bars(console) as progress:
             town = settle(api, settings.home, wish.customers, local.new_id, chance, progress)
             top_up(api, town, local.new_id)
-            prepared = prepare(api, town, local.new_id, progress)
+            prepared = prepare(api, desk, town, local.new_id, progress)
         _show_examples(settings, town, prepared, ghosts, keys, console)
         stage_parts = (town, ghosts, chance, Figures())
-        mistakes = examples.refusals(town, prepared, ghosts)
+        mistakes = [wrong for wrong in examples.refusals(town, prepared, ghosts) if wrong.key == examples.FULL_KEY]
         bank = DemoBank(settings.bank_url if ours and bank_port else "", wiring.secrets(settings).bank_key(), settings.bank_account)
         figures, elapsed_s = asyncio.run(_perform(access, stage_parts, mistakes, wish, console, bank))
         console.print(dashboard.summary(figures, elapsed_s))

@@ -150,6 +150,32 @@ async def hold_and_forget(stage: Stage, due_s: float) -> None:
         await stage.follow(payment, "clear", "payment_expired")
 
 
+async def buy_and_bring_back(stage: Stage, due_s: float) -> None:
+    """Goods are brought back: a part of the money, or all of it; the seller may have spent it by then."""
+    outcome = await stage.pay(*stage.town.two(), due_s, type="purchase")
+    if outcome:
+        await stage.a_while()
+        part = {} if stage.chance.random() < 0.5 else {"amount_minor": max(outcome["amount_minor"] // 3, 1)}
+        how = stage.chance.choice(("refund", "refund", "return"))
+        await stage.follow(outcome["payment"], how, "ok", "insufficient_funds", **part)
+
+
+async def pay_for_tomorrow(stage: Stage, due_s: float) -> None:
+    """A payment that arrives later; most payers think again in time."""
+    outcome = await stage.pay(*stage.town.two(), due_s, arrival=stage.chance.choice(("ordinary", "next_day")))
+    if outcome and stage.chance.random() < 0.7:
+        await stage.a_while()
+        await stage.follow(outcome["payment"], "cancel")
+
+
+async def freeze_and_try(stage: Stage, due_s: float) -> None:
+    """An account is frozen, and whoever tries to pay from it hears so."""
+    frozen = stage.town.special["frozen"]
+    body = {"side": "debit", "reason": "court order 7"}
+    await stage.send("set_account", f"/v1/accounts/{frozen.account}/freeze", body, frozenset({"ok"}), due_s)
+    await stage.pay(frozen, stage.town.someone(), expected=frozenset({"payer_frozen"}))
+
+
 async def deposit(stage: Stage, due_s: float) -> None:
     """Money comes in from outside."""
     body = {"account": stage.town.someone().account, "amount_minor": 100_00 + stage.amount_minor(), "currency": "CNY"}
