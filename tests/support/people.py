@@ -69,7 +69,7 @@ class Staff:
             "command_id": uuid.UUID(new_id()), "client": self.clients[maker], "person": self.persons[maker],
             "record": record(Kind.OPEN_CUSTOMER, tier=1), "payload": b"", "summary": {"tier": "large"}, "needed": needed,
         }  # fmt: skip
-        return Wish(**{**fixed, **changes})  # type: ignore[arg-type]
+        return Wish(**{**fixed, **changes})
 
     async def ask(self, wish: Wish, now: datetime | None = None) -> RequestView:
         """Ask for approval, as the edge does."""
