@@ -82,7 +82,11 @@ def _engine(dsn: str) -> Engine:
     )  # fmt: skip
 
     def connect() -> psycopg.Connection[Any]:
-        return psycopg.connect(full)
+        try:
+            return psycopg.connect(full)
+        except psycopg.OperationalError as error:
+            # DBOS waits for a database that is away when it reads these very words.
+            raise psycopg.OperationalError(f"connection failed: {error}") from error
 
     return sqlalchemy.create_engine(
         "postgresql+psycopg://", creator=connect, pool_size=_POOL, max_overflow=_POOL, pool_timeout=30, pool_pre_ping=True

@@ -21,7 +21,7 @@ from penstock.process.rails.tail import make_tail
 log = structlog.get_logger()
 
 _HAND_OVER_S: Final = 0.1
-_REVIVE_S: Final = 30.0
+_REVIVE_S: Final = 10.0
 _RECONCILE_S: Final = 60.0
 _FORGET_S: Final = 600.0
 

@@ -6,19 +6,24 @@ A workflow sleeps while the bank owes an answer, however long; it ends when the 
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
+import structlog
 from dbos import DBOS, SetWorkflowID, StepOptions
 
 from penstock.process.rails import actions, rules, store
 from penstock.process.rails.actions import Rails
 from penstock.process.rails.bank import Outcome
 
+log = structlog.get_logger()
+
 T = TypeVar("T")
 _MOST_AT_ONCE: Final = 100
+_MOST_LOOKED_AT: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -28,35 +33,51 @@ class Flows:
     rails: Rails
     transfer_out: Callable[[int, int, int], Any]
     book_arrival: Callable[[int, int, int], Any]
+    #: Names of what a workflow of this process is at work on.
+    at_work: set[str]
+    #: Names of what nobody was at work on at the last look.
+    suspected: set[str] = field(default_factory=set)
 
 
 def register(rails: Rails) -> Flows:
     """Register the workflows with DBOS, once in a process, before it is launched."""
+    at_work: set[str] = set()
 
     @DBOS.workflow(name="rail_transfer_out", max_recovery_attempts=None)
     async def transfer_out(lane: int, seq: int, time_ms: int) -> None:
         """Have a credit transfer carried out, and let the lane follow the bank's answer."""
         assert lane == rails.lane
-        attempt = 0
-        while (await _step("ask_bank", actions.ask_bank, rails, seq))[0] == Outcome.UNKNOWN:
-            await DBOS.sleep_async(await _pause(rails, attempt))
-            attempt += 1
-        while not await _step("tell_lane", actions.tell_lane, rails, seq, time_ms):
-            time_ms = await _step("now", _now_ms, rails)
+        with _noted(at_work, rules.out_workflow(lane, seq)):
+            attempt = 0
+            while (await _step("ask_bank", actions.ask_bank, rails, seq))[0] == Outcome.UNKNOWN:
+                await DBOS.sleep_async(await _pause(rails, attempt))
+                attempt += 1
+            while not await _step("tell_lane", actions.tell_lane, rails, seq, time_ms):
+                time_ms = await _step("now", _now_ms, rails)
 
     @DBOS.workflow(name="rail_book_arrival", max_recovery_attempts=None)
     async def book_arrival(lane: int, number: int, time_ms: int) -> None:
         """Book what arrived at the bank."""
         assert lane == rails.lane
-        attempt = 0
-        while (found := await _step("book", actions.book, rails, number, time_ms)) != "done":
-            if found == "expired":
-                time_ms = await _step("now", _now_ms, rails)
-                continue
-            await DBOS.sleep_async(await _pause(rails, attempt))
-            attempt += 1
+        with _noted(at_work, rules.in_workflow(lane, number)):
+            attempt = 0
+            while (found := await _step("book", actions.book, rails, number, time_ms)) != "done":
+                if found == "expired":
+                    time_ms = await _step("now", _now_ms, rails)
+                    continue
+                await DBOS.sleep_async(await _pause(rails, attempt))
+                attempt += 1
 
-    return Flows(rails, transfer_out, book_arrival)
+    return Flows(rails, transfer_out, book_arrival, at_work)
+
+
+@contextmanager
+def _noted(at_work: set[str], name: str) -> Iterator[None]:
+    at_work.add(name)
+    try:
+        yield
+    finally:
+        at_work.discard(name)
 
 
 async def hand_over(flows: Flows) -> bool:
@@ -78,16 +99,21 @@ async def hand_over(flows: Flows) -> bool:
 
 
 async def revive(flows: Flows) -> bool:
-    """Begin anew what waits but whose workflow has ended with an error: a mistake of ours that was mended."""
+    """Begin anew what waits and was twice found with nobody at work on it: its workflow broke off, or ended with an error.
+
+    Two workflows for the same are no harm: the bank and the lane do each thing once.
+    """
     rails = flows.rails
     async with rails.office.connection() as connection:
-        seqs, numbers = await store.waiting(connection, rails.lane, _MOST_AT_ONCE)
-    for seq in seqs:
-        if again := await _next_id(rules.out_workflow(rails.lane, seq)):
-            await _start(flows, again, seq)
-    for number in numbers:
-        if again := await _next_id(rules.in_workflow(rails.lane, number)):
-            await _start_arrival(flows, again, number)
+        seqs, numbers = await store.waiting(connection, rails.lane, _MOST_LOOKED_AT)
+    starts = {rules.out_workflow(rails.lane, seq): functools.partial(_start, flows, seq=seq) for seq in seqs}
+    starts |= {rules.in_workflow(rails.lane, number): functools.partial(_start_arrival, flows, number=number) for number in numbers}
+    alone = starts.keys() - flows.at_work
+    for name in sorted(alone & flows.suspected):
+        log.warning("workflow_begun_anew", workflow=name)
+        await starts[name](await _free_id(name))
+    flows.suspected.clear()
+    flows.suspected.update(alone)
     return False
 
 
@@ -120,17 +146,12 @@ async def _start_arrival(flows: Flows, name: str, number: int) -> None:
         await DBOS.start_workflow_async(flows.book_arrival, flows.rails.lane, number, found.seen_us // 1000)
 
 
-async def _next_id(name: str) -> str | None:
-    """The id of a new workflow in place of those that ended with an error; None while one is at work."""
-    again = 0
-    while True:
-        numbered = name if again == 0 else f"{name}-{again}"
-        status = await DBOS.get_workflow_status_async(numbered)
-        if status is None:
-            return numbered
-        if status.status in ("PENDING", "ENQUEUED", "DELAYED"):
-            return None
+async def _free_id(name: str) -> str:
+    """The id of another workflow for the same thing."""
+    again = 1
+    while await DBOS.get_workflow_status_async(f"{name}-{again}") is not None:
         again += 1
+    return f"{name}-{again}"
 
 
 async def _step(name: str, work: Callable[..., Awaitable[T]], *given: Any) -> T:
