@@ -30,7 +30,7 @@ def installation() -> Iterator[Installation]:
         shutil.rmtree(home)
 
 
-@pytest.mark.parametrize("name", ["postgres", "keeper", "lane", "edge-0"])
+@pytest.mark.parametrize("name", ["postgres", "keeper", "lane", "edge-0", "office"])
 def test_a_killed_process_is_started_again(installation: Installation, name: str) -> None:
     killed = installation.kill(name)
     installation.wait(lambda: installation.pid(name) not in {None, killed})
@@ -38,7 +38,7 @@ def test_a_killed_process_is_started_again(installation: Installation, name: str
 
 
 def test_a_killed_supervisor_leaves_nothing_that_stands_in_the_way(installation: Installation) -> None:
-    names = ("keeper", "lane", "edge-0")
+    names = ("keeper", "lane", "edge-0", "office")
     old = {name: installation.pid(name) for name in (*names, "postgres")}
     installation.kill("supervisor")
     installation.start()

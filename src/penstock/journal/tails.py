@@ -33,6 +33,9 @@ class Span(NamedTuple):
 
 #: The condition of a statement over ``journal AS row`` that reads a span and nothing else.
 IN_SPAN: Final = "row.lane = %(lane)s AND row.seq > %(after)s AND row.seq <= %(until)s"
+#: The side record of a span's row, as a column. A join could be planned as a scan of all side records, because
+#: nothing is known of a hot partition's size; this is one look-up for each row that is wanted.
+SIDE: Final = "(SELECT body FROM journal_side WHERE journal_side.lane = row.lane AND journal_side.seq = row.seq) AS side"
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,7 @@ class TailRow(NamedTuple):
 
 _COLUMNS: Final = ", ".join(f"row.{name}" for name in TailRow._fields[:-1])
 _ROWS: Final = f"""
-    SELECT {_COLUMNS}, side.body AS side
-    FROM journal AS row LEFT JOIN journal_side AS side ON side.lane = row.lane AND side.seq = row.seq
+    SELECT {_COLUMNS}, {SIDE} FROM journal AS row
     WHERE {IN_SPAN} AND ({{condition}}) ORDER BY row.seq
 """  # noqa: S608 - constants
 _POSITION: Final = """
@@ -110,9 +112,9 @@ _POSITIONS: Final = """
 """
 #: The time up to which a tail has seen everything: of the row at its cursor, or the given now when it has seen all.
 _SEEN_UNTIL: Final = """
-    SELECT CASE WHEN cursor.seq = lane.last_seq THEN greatest(%(now_us)s, lane.time_us) ELSE coalesce(row.time_us, 0) END
+    SELECT CASE WHEN cursor.seq = lane.last_seq THEN greatest(%(now_us)s, lane.time_us) ELSE coalesce(
+        (SELECT time_us FROM journal WHERE journal.lane = cursor.lane AND journal.seq = cursor.seq), 0) END
     FROM tail_cursor AS cursor JOIN lane ON lane.lane = cursor.lane
-    LEFT JOIN journal AS row ON row.lane = cursor.lane AND row.seq = cursor.seq
     WHERE cursor.tail = %(tail)s AND cursor.lane = %(lane)s
 """
 

@@ -22,7 +22,7 @@ _WAIT_S: Final = 5.0
 #: so the planner is told; a plan without an index would read millions of rows.
 _OPTIONS: Final = (
     "-c search_path=penstock -c timezone=UTC -c statement_timeout=5000 -c lock_timeout=1000 "
-    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c enable_bitmapscan=off"
 )
 _READ_ONLY: Final = " -c default_transaction_read_only=on"
 

@@ -18,7 +18,7 @@ _WAIT_S: Final = 30.0
 _OPTIONS: Final = (
     "-c search_path=penstock -c timezone=UTC -c statement_timeout=60000 -c lock_timeout=5000 "
     "-c idle_in_transaction_session_timeout=60000 "
-    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c enable_bitmapscan=off"
 )
 
 

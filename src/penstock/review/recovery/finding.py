@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 
 from penstock.contracts.commands import Flag, Kind, Option
 from penstock.contracts.states import State
-from penstock.journal.tails import IN_SPAN, Span
+from penstock.journal.tails import IN_SPAN, SIDE, Span
 
 Connection = AsyncConnection[Any]
 
@@ -103,15 +103,23 @@ class Moved(NamedTuple):
 
 #: What may make a payment of before clear: its own row, or a later one.
 _CLEARING: Final = ", ".join(str(int(kind)) for kind in (Kind.CLEAR, Kind.RELEASE, Kind.EXPIRE, Kind.DECIDE_REVIEW))
-_CLEARED: Final = f"""
+#: The first row of a row's payment: one look-up for each, whatever the planner knows of the partitions.
+_FIRST: Final = """JOIN LATERAL (
+        SELECT * FROM journal WHERE journal.lane = row.lane AND journal.seq = CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END
+        OFFSET 0
+    ) AS first ON true"""
+_CLEARED_AT_ONCE: Final = f"""
+    SELECT row.seq AS payment, row.seq AS cleared_seq, row.time_us AS cleared_us, row.payer_account, row.payee_account,
+        row.amount_minor, row.currency, row.payment_type, {SIDE}
+    FROM journal AS row WHERE {IN_SPAN} AND row.kind = {int(Kind.PAY)} AND row.state = {int(State.CLEARED)}
+"""  # noqa: S608 - constants
+_CLEARED_LATER: Final = f"""
     SELECT first.seq AS payment, row.seq AS cleared_seq, row.time_us AS cleared_us, first.payer_account,
-        first.payee_account, first.amount_minor, first.currency, first.payment_type, side.body AS side
-    FROM journal AS row
-    JOIN journal AS first ON first.lane = row.lane AND first.seq = CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END
-    LEFT JOIN journal_side AS side ON side.lane = first.lane AND side.seq = first.seq
-    WHERE {IN_SPAN} AND row.state = {int(State.CLEARED)} AND row.reason = 0 AND first.kind = {int(Kind.PAY)}
-        AND (row.kind = {int(Kind.PAY)} OR (row.kind IN ({_CLEARING}) AND row.ref_prev_seq > 0))
-    ORDER BY row.seq
+        first.payee_account, first.amount_minor, first.currency, first.payment_type,
+        (SELECT body FROM journal_side WHERE journal_side.lane = first.lane AND journal_side.seq = first.seq) AS side
+    FROM journal AS row {_FIRST}
+    WHERE {IN_SPAN} AND row.kind IN ({_CLEARING}) AND row.state = {int(State.CLEARED)} AND row.ref_prev_seq > 0
+        AND first.kind = {int(Kind.PAY)}
 """  # noqa: S608 - constants
 _GIVEN_BACK: Final = f"""
     SELECT row.ref_seq AS payment, row.seq, row.time_us, row.kind FROM journal AS row
@@ -121,7 +129,8 @@ _GIVEN_BACK: Final = f"""
 """  # noqa: S608 - constants
 _LAST_TIME: Final = "SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(until)s"
 _REMEMBER: Final = """
-    INSERT INTO recovery_recent (lane, payment, cleared_seq, cleared_us, same, bare) VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO recovery_recent (lane, payment, cleared_seq, cleared_us, same, bare)
+    SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::uuid[], %s::boolean[])
     ON CONFLICT (lane, payment) DO NOTHING
 """
 _GONE: Final = "UPDATE recovery_recent SET gone = true WHERE lane = %s AND payment = ANY(%s)"
@@ -141,7 +150,7 @@ _REPEATED: Final = """
             AND NOT before.gone
         ORDER BY before.cleared_seq DESC LIMIT 1
     ) AS earlier ON true
-    JOIN journal AS row ON row.lane = later.lane AND row.seq = later.payment
+    JOIN LATERAL (SELECT * FROM journal WHERE journal.lane = later.lane AND journal.seq = later.payment OFFSET 0) AS row ON true
     WHERE later.lane = %(lane)s AND later.payment = ANY(%(payments)s) AND NOT later.gone
     ORDER BY later.cleared_seq
     ON CONFLICT (lane, kind, seq) DO NOTHING
@@ -150,8 +159,7 @@ _BANK_ROWS: Final = f"""
     SELECT row.seq, first.seq AS payment, row.time_us, row.kind, row.state, row.held_minor, first.client,
         row.payer_account, row.payee_account, row.currency, row.payment_type, first.kind AS first_kind,
         first.flags AS first_flags, first.amount_minor AS first_amount_minor
-    FROM journal AS row
-    JOIN journal AS first ON first.lane = row.lane AND first.seq = CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END
+    FROM journal AS row {_FIRST}
     WHERE {IN_SPAN} AND row.reason = 0 AND (row.ref_seq = 0 OR row.ref_prev_seq > 0)
         AND (first.kind = {int(Kind.DEPOSIT)} OR (first.kind = {int(Kind.WITHDRAW)} AND first.flags & {int(Flag.RAIL)} > 0))
         AND (row.ref_seq > 0 OR (row.kind = {int(Kind.WITHDRAW)} AND row.state = {int(State.HELD)}))
@@ -178,8 +186,8 @@ _TELL: Final = """
 _SUSPENDED: Final = f"""
     SELECT row.seq, row.time_us, CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END AS payment, row.client,
         row.payer_account, row.payee_account, row.moved_minor, row.currency, row.payment_type,
-        coalesce(first.payer_account, 0) AS owner_account
-    FROM journal AS row LEFT JOIN journal AS first ON first.lane = row.lane AND first.seq = row.ref_seq AND row.ref_seq > 0
+        CASE row.ref_seq WHEN 0 THEN 0 ELSE first.payer_account END AS owner_account
+    FROM journal AS row {_FIRST}
     WHERE {IN_SPAN} AND row.flags & {int(Flag.TO_SUSPENSE)} > 0 AND row.moved_minor > 0
     ORDER BY row.seq
 """  # noqa: S608 - constants
@@ -192,9 +200,10 @@ _MOVED: Final = f"""
 
 
 async def cleared(connection: Connection, span: Span) -> list[Cleared]:
-    """The payments that cleared in a span, in order."""
+    """The payments that cleared in a span."""
     async with connection.cursor(row_factory=class_row(Cleared)) as cursor:
-        return await (await cursor.execute(_CLEARED, span.values())).fetchall()
+        at_once = await (await cursor.execute(_CLEARED_AT_ONCE, span.values())).fetchall()
+        return at_once + await (await cursor.execute(_CLEARED_LATER, span.values())).fetchall()
 
 
 async def given_back(connection: Connection, span: Span) -> list[Ended]:
@@ -212,9 +221,9 @@ async def last_time_us(connection: Connection, span: Span) -> int:
 
 async def remember(connection: Connection, lane: int, entries: Sequence[tuple[Cleared, uuid.UUID, bool]]) -> None:
     """Keep payments for comparison: what they look like, and whether they lack a reference."""
-    rows = [(lane, found.payment, found.cleared_seq, found.cleared_us, same, bare) for found, same, bare in entries]
-    async with connection.cursor() as cursor:
-        await cursor.executemany(_REMEMBER, rows)
+    rows = [(found.payment, found.cleared_seq, found.cleared_us, same, bare) for found, same, bare in entries]
+    if rows:
+        await connection.execute(_REMEMBER, (lane, *map(list, zip(*rows, strict=True))))
 
 
 async def set_gone(connection: Connection, lane: int, payments: Sequence[int]) -> None:

@@ -63,14 +63,14 @@ _COLUMNS: Final = ", ".join(f"found.{name}" for name in Case._fields if name not
 #: The bank's side is that of the rails: the newest credit transfer of the payment.
 _SELECT: Final = f"""
     SELECT {_COLUMNS}, coalesce(api_client.name, '') AS client, coalesce(person.name, '') AS closed_by_name,
-        side.body AS side, transfer.state AS transfer_state, transfer.reason AS transfer_reason,
+        (SELECT body FROM journal_side WHERE journal_side.lane = found.lane AND journal_side.seq = found.payment) AS side,
+        transfer.state AS transfer_state, transfer.reason AS transfer_reason,
         transfer.asked AS transfer_asked, transfer.bank_reference,
         EXISTS (SELECT FROM rail_statement_entry AS entry WHERE entry.lane = found.lane
             AND entry.reference = transfer.end_to_end_id AND entry.kind = 'debit') AS on_statement
     FROM recovery_case AS found
     LEFT JOIN api_client ON api_client.client = found.client
     LEFT JOIN person ON person.person = found.closed_by
-    LEFT JOIN journal_side AS side ON side.lane = found.lane AND side.seq = found.payment
     LEFT JOIN LATERAL (
         SELECT * FROM rail_transfer WHERE rail_transfer.lane = found.lane AND rail_transfer.payment_seq = found.payment
             AND found.kind LIKE 'stuck%%'

@@ -101,11 +101,11 @@ _OWN: Final = frozenset({"client", "claimed_by_name", "decided_by_name", "side"}
 _COLUMNS: Final = ", ".join(f"item.{name}" for name in Item._fields if name not in _OWN)
 _SELECT: Final = f"""
     SELECT {_COLUMNS}, api_client.name AS client, coalesce(holder.name, '') AS claimed_by_name,
-        coalesce(decider.name, '') AS decided_by_name, side.body AS side
+        coalesce(decider.name, '') AS decided_by_name,
+        (SELECT body FROM journal_side WHERE journal_side.lane = item.lane AND journal_side.seq = item.payment) AS side
     FROM review_item AS item JOIN api_client ON api_client.client = item.client
     LEFT JOIN person AS holder ON holder.person = item.claimed_by
     LEFT JOIN person AS decider ON decider.person = item.decided_by
-    LEFT JOIN journal_side AS side ON side.lane = item.lane AND side.seq = item.payment
 """  # noqa: S608 - constants
 _ONE: Final = f"{_SELECT} WHERE item.lane = %s AND item.payment = %s"
 #: The queue's order: larger comes first, also in the comparison with the last place of a page.
