@@ -49,11 +49,17 @@ def test_an_old_payment_is_read_and_repeated_from_the_journal(world: World, data
         assert (repeated.status_code, repeated.json()["replayed"], repeated.json()["moved_minor"]) == (201, True, 200)
         late = await api.post(f"{path}/cancel", {"id": new_id()})
         assert (late.status_code, late.json()["reason"]) == (409, "payment_cleared")
+        refunded = (await api.post(f"/v1/payments/{paid['payment']}/refund", {"id": new_id(), "amount_minor": 3})).json()
+        assert (refunded["reason"], refunded["refundable_minor"]) == ("ok", 4)
+        above = (await api.post(f"/v1/payments/{paid['payment']}/refund", {"id": new_id(), "amount_minor": 5})).json()
+        assert above["reason"] == "amount_above_left"
+        seen = (await api.get(f"/v1/payments/{paid['payment']}")).json()
+        assert (seen["given_back_minor"], [event["command"] for event in seen["events"]]) == (3, ["pay", "refund"])
         entries, cursor = 0, ""
         while cursor is not None:
             page = (await api.get(f"/v1/accounts/{payee}/entries?limit=200&cursor={cursor}")).json()
             entries, cursor = entries + len(page["entries"]), page["next_cursor"]
-        assert entries == 1 + 1 + 1 + PARTITION_ROWS  # opened, cleared, paid, and what filled the partition
+        assert entries == 1 + 1 + 1 + PARTITION_ROWS + 1  # opened, cleared, paid, what filled the partition, refunded
 
     async def through_an_edge() -> None:
         async with world.api() as api:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -67,6 +68,22 @@ def test_refunds_in_parts_never_exceed_what_was_cleared(staff: Staff) -> None:
         assert [event["command"] for event in view["events"]] == ["pay", "refund", "return"]
         assert [event["reference"] for event in view["events"]] == [None, "scratched", None]
         assert await money(api, payer) == (10_000, 0)
+
+    staff.run(journey)
+
+
+def test_concurrent_refunds_above_capture(staff: Staff) -> None:
+    """Known from others: two refunds at once give back more than was captured."""
+
+    async def journey(api: Api) -> None:
+        payer, payee = await api.account(10_000), await api.account(5_000)
+        payment = (await api.post("/v1/payments", pay(payer, payee, 700))).json()["payment"]
+        tries = [do(api, f"/v1/payments/{payment}/refund", amount_minor=300) for _ in range(20)]
+        outcomes = [outcome for _, outcome in await asyncio.gather(*tries)]
+        assert sorted(outcome["reason"] for outcome in outcomes) == ["amount_above_left"] * 18 + ["ok"] * 2
+        assert await money(api, payer) == (9_900, 0)
+        view = (await api.get(f"/v1/payments/{payment}")).json()
+        assert (view["state"], view["given_back_minor"], view["refundable_minor"]) == ("cleared", 600, 100)
 
     staff.run(journey)
 
@@ -257,8 +274,9 @@ def test_a_duplicate_is_reversed_with_approval(staff: Staff) -> None:
         assert await money(api, payer) == (10_000, 0)
         finished = await do(api, f"{path}/recover", "anna", correction="finish_paid", reason="charged twice")
         assert (await approved(api, finished, "bo"))["reason"] == "payment_reversed"
-        body = {"id": new_id(), "correction": "reverse", "reason": "again"}
-        first, again = [await api.post(f"{path}/recover", body, "anna") for _ in range(2)]
+        body = {"correction": "reverse", "reason": "again"}
+        header = {"idempotency-key": '"case 12"'}
+        first, again = [await api.post(f"{path}/recover", body, "anna", **header) for _ in range(2)]
         assert (first.status_code, again.json()) == (202, first.json())
 
     staff.run(journey)

@@ -16,10 +16,11 @@ from penstock.contracts import ids as public
 from penstock.contracts.bank import Party
 from penstock.contracts.commands import COMMAND, FORCE_REASON, FORCE_STATE, Flag, Kind, Operation, Option, PaymentType
 from penstock.contracts.ids import MAX_INDEX, BadPublicId, PublicIds, make_uuid7
+from penstock.contracts.principal import Principal, Scope
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State
 from penstock.kit.http.problem import Problem
-from penstock.process.commands import bodies
+from penstock.process.commands import access, bodies
 from penstock.process.commands import control_bodies as control
 from penstock.process.commands.records import UNKNOWN_TIER, WAYS, Terms
 from penstock.process.commands.translate import translate, translate_many
@@ -113,6 +114,17 @@ def test_what_is_no_uuid7_is_refused(text: str) -> None:
 
 def test_every_kind_of_command_has_a_way() -> None:
     assert {way.kind for way in WAYS.values()} == set(Kind) - {Kind.EXPIRE, Kind.PUBLISH}  # those are the lane's own
+
+
+def test_every_kind_of_command_has_its_scopes() -> None:
+    assert set(access.NEEDED) == {way.kind for way in WAYS.values()}
+
+
+def test_operating_is_no_way_around_approvals() -> None:
+    """A clear or release of a payment at the bank would be a correction without its approvers."""
+    everything = Principal("key", 1, frozenset(Scope))
+    assert access.operates(everything) & {Kind.CLEAR, Kind.RELEASE, Kind.CANCEL, Kind.PAY, Kind.WITHDRAW} == set()
+    assert access.operates(Principal("key", 1, frozenset({Scope.OPERATE, Scope.APPROVE}))) == set()
 
 
 def packed(item: bodies.Body, terms: Terms = TERMS) -> dict[str, int]:
