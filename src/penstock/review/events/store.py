@@ -54,16 +54,19 @@ class EventRow(NamedTuple):
 
 
 _OWN: Final = EventRow._fields[: EventRow._fields.index("first_kind")]
+#: Whose customer a row names is looked up where no account says it: a look-up costs more than the row.
+_ABOUT_CUSTOMERS: Final = f"{int(Kind.OPEN_CUSTOMER)}, {int(Kind.SET_CUSTOMER)}"
 _SELECT: Final = f"""
     SELECT {", ".join(f"row.{name}" for name in _OWN)},
            coalesce(first.kind, 0) AS first_kind, coalesce(first.client, 0) AS first_client,
            coalesce(payer.client, 0) AS payer_client, coalesce(payee.client, 0) AS payee_client,
            coalesce(customer.client, 0) AS customer_client
     FROM journal AS row
-    LEFT JOIN journal AS first ON row.ref_seq > 0 AND first.lane = row.lane AND first.seq = row.ref_seq
+    LEFT JOIN journal AS first ON first.lane = row.lane AND first.seq = nullif(row.ref_seq, 0)
     LEFT JOIN account_owner AS payer ON payer.lane = row.lane AND payer.account = row.payer_account
     LEFT JOIN account_owner AS payee ON payee.lane = row.lane AND payee.account = row.payee_account
-    LEFT JOIN customer_owner AS customer ON customer.lane = row.lane AND customer.customer = row.customer
+    LEFT JOIN customer_owner AS customer
+        ON customer.lane = row.lane AND customer.customer = CASE WHEN row.kind IN ({_ABOUT_CUSTOMERS}) THEN row.customer END
 """  # noqa: S608 - constants
 _SCAN: Final = f"""
     {_SELECT}
