@@ -81,7 +81,8 @@ def translate(item: Body, ids: PublicIds, terms: Terms) -> tuple[bytes, bytes]:
     known = {text: _index(ids, kind, field, text) for kind, field in way.names for text in (getattr(item, field),)}
     rules.check(item, None)
     payload = _payload(item, terms.payload_bytes, None)
-    return way.pack(item, Given(*command_id, len(payload), _forced(item, terms, None), terms, known)), payload
+    forced = _forced(item, None) if terms.sandbox else 0
+    return way.pack(item, Given(*command_id, len(payload), forced, terms, known)), payload
 
 
 def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple[NDArray[Any], list[bytes] | None]:
@@ -94,9 +95,10 @@ def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple
     for number, item in enumerate(items):
         rules.check(item, number)
     payloads = [_payload(item, terms.payload_bytes, number) for number, item in enumerate(items)]
+    forced = [_forced(item, number) for number, item in enumerate(items)] if terms.sandbox else [0] * len(items)
     records = [
-        WAYS[type(item)].pack(item, Given(hi, lo, len(payload), _forced(item, terms, number), terms, known))
-        for number, (item, hi, lo, payload) in enumerate(zip(items, high, low, payloads, strict=True))
+        WAYS[type(item)].pack(item, Given(hi, lo, len(payload), force, terms, known))
+        for item, hi, lo, payload, force in zip(items, high, low, payloads, forced, strict=True)
     ]
     commands = np.frombuffer(b"".join(records), dtype=COMMAND)
     return commands, payloads if commands["payload_bytes"].any() else None
@@ -150,9 +152,9 @@ def _first_bad(items: Sequence[Body], ids: PublicIds) -> Problem:
     raise AssertionError("decode and decode_many disagree on a public id")
 
 
-def _forced(item: Body, terms: Terms, place: Place) -> int:
+def _forced(item: Body, place: Place) -> int:
     """Sandbox: what the reference of an item forces, as an option."""
-    if not terms.sandbox or type(item) not in _FORCIBLE:
+    if type(item) not in _FORCIBLE:
         return 0
     assert isinstance(item, bodies.WithText)
     return sandbox.option(item.reference, pays=isinstance(item, bodies.Pay), field=field_name(place, "reference"))
