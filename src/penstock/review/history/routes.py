@@ -40,8 +40,7 @@ async def read_account(account: FromPath[str], principal: Caller, reading: Given
     may_read(principal)
     index, found, as_of_seq = await _account(account, principal, reading)
     customer = reading.ids.encode(public.Kind.CUSTOMER, found.customer) if found.customer else None
-    async with reading.journal() as connection:
-        pending = await _pending(connection, "account", account, principal, reading)
+    pending = await _pending("account", account, principal, reading)
     return AccountView(
         reading.account(index), _ACCOUNT_KINDS[found.kind], CURRENCIES[found.currency_slot].code,
         found.available_minor, found.held_minor, found.open_holds, found.opened_seq, found.last_seq, as_of_seq,
@@ -91,7 +90,7 @@ async def read_payment(payment: FromPath[str], principal: Caller, reading: Given
         last_seq = last_seq or await store.last_closed(connection, reading.lane_number, seq)
         rows = await store.payment_rows(connection, reading.lane_number, last_seq, _MOST_EVENTS)
         people = await _people(connection, rows, principal)
-        pending = await _pending(connection, "payment", payment, principal, reading)
+    pending = await _pending("payment", payment, principal, reading)
     return _payment_view(first, rows, people, pending, as_of_seq, reading)
 
 
@@ -99,11 +98,12 @@ async def _people(connection: store.Connection, rows: list[Row], principal: Prin
     return await store.people(connection, rows) if principal.works_here else None
 
 
-async def _pending(
-    connection: store.Connection, kind: str, text: str, principal: Principal, reading: Reading
-) -> list[RequestView]:
+async def _pending(kind: str, text: str, principal: Principal, reading: Reading) -> list[RequestView]:
     """The requests for approval that concern an object, for the operator's people."""
-    return await pending_views(connection, kind, text, reading.ids) if principal.works_here else []
+    if not principal.works_here:
+        return []
+    async with reading.journal() as connection:
+        return await pending_views(connection, kind, text, reading.ids)
 
 
 async def _account(text: str, principal: Principal, reading: Reading) -> tuple[int, AccountAnswer, int]:
