@@ -26,5 +26,5 @@ def bank(system: Banked) -> Iterator[Bank]:
 @pytest.fixture(scope="module")
 def clerk(system: Banked) -> Iterator[Bank]:
     """A person of the operator's who works the queues."""
-    with Bank(system.installation, "clerks", [*SCOPES, "control", "operate"]) as made:
+    with Bank(system.installation, "clerks", [*SCOPES, "control", "operate", "review"]) as made:
         yield made

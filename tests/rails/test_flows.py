@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from support.bank import Bank, until
-from support.banked import Banked, withdraw_to
+from support.banked import REVIEWED, Banked, withdraw_to
 
 FEE = 7
 
@@ -112,3 +112,23 @@ def test_a_refund_of_a_deposit_that_came_from_nowhere_goes_back_to_the_account(b
     assert bank.follow(deposit, "refund")["state"] == "refunding"
     becomes(bank, deposit, "cleared")
     assert bank.money(account) == (3_000, 0)
+
+
+def test_a_withdrawal_under_review_is_not_sent_before_a_person_approves_it(system: Banked, bank: Bank, clerk: Bank) -> None:
+    account = bank.account(2 * REVIEWED, currency="USD")
+    payment = withdraw_to(bank, account, REVIEWED + 1, "CN777", "USD")["payment"]
+    assert state(bank, payment) == "review"
+    system.wait_until_settled()
+    assert system.rows("SELECT 1 FROM rail_transfer WHERE currency = 840") == []
+    assert clerk.follow(payment, "review-decision", decision="approve")["state"] == "held"
+    becomes(bank, payment, "cleared")
+    assert bank.money(account) == (REVIEWED - 1, 0)
+
+
+def test_a_withdrawal_that_the_deadline_approves_is_sent(system: Banked, bank: Bank) -> None:
+    account = bank.account(2 * REVIEWED)
+    before = system.simulator.paid()
+    payment = withdraw_to(bank, account, REVIEWED + 1, "CN777")["payment"]
+    assert state(bank, payment) == "review"
+    becomes(bank, payment, "cleared")
+    assert len(system.simulator.paid()) == len(before) + 1

@@ -27,6 +27,23 @@ EAGER = {"bank_timeout_s": "1", "bank_look_s": "0.2", "bank_longest_pause_s": "0
 #: An account at the bank for each manner that ends by itself.
 MANNERS = ("CN777", "SIMSLOW1", "SIM500A", "SIMLOSE1", "SIMREJECT1")
 
+#: Large withdrawals wait for a person: in CNY not long, and then they are approved.
+REVIEWED = 50_000
+REVIEWS = f"""
+[[reviews]]
+type = "withdrawal"
+currency = "CNY"
+deadline_s = 1
+default = "approve"
+above = {REVIEWED}
+[[reviews]]
+type = "withdrawal"
+currency = "USD"
+deadline_s = 3600
+default = "reject"
+above = {REVIEWED}
+"""
+
 
 @dataclass
 class Banked:
@@ -74,7 +91,7 @@ def banked(**changes: str) -> Iterator[Banked]:
     """An installation connected to a simulator; both removed afterwards."""
     home = Path(tempfile.mkdtemp(prefix="penstock-bank-", dir="/tmp"))
     home.chmod(0o755)
-    (home / "policy.toml").write_text(journey_policy(datetime.now(UTC)), "utf-8")
+    (home / "policy.toml").write_text(journey_policy(datetime.now(UTC)) + REVIEWS, "utf-8")
     with simulated(home) as simulator:
         settings = {**BUSY, **EAGER, "policy_file": str(home / "policy.toml"), "bank_url": simulator.url, **changes}
         installation = Installation(home, settings)
@@ -86,9 +103,9 @@ def banked(**changes: str) -> Iterator[Banked]:
             shutil.rmtree(home)
 
 
-def withdraw_to(bank: Bank, account: str, minor: int, to: str) -> dict[str, Any]:
+def withdraw_to(bank: Bank, account: str, minor: int, to: str, currency: str = "CNY") -> dict[str, Any]:
     """Withdraw to an account at the bank."""
-    body = {"account": account, "amount_minor": minor, "currency": "CNY", "reference": "rent"}
+    body = {"account": account, "amount_minor": minor, "currency": currency, "reference": "rent"}
     return bank.do("/v1/withdrawals", **body, to={"name": "Zhao Min", "account": to, "agent": "TESTBANK"})
 
 
