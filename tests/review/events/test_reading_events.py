@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -14,11 +15,12 @@ import httpx
 import pytest
 from support.database import Database
 from support.journal_rows import Book
-from support.without_lane import IDS, catch_up, client_number, edge, make_key, settings_of
+from support.without_lane import IDS, catch_up, client_number, edge, make_key, office, settings_of
 
 from penstock.contracts import ids as public
 from penstock.contracts.commands import Flag, Kind, Option
 from penstock.contracts.states import State
+from penstock.review.events import store
 
 
 @dataclass
@@ -282,3 +284,22 @@ def test_a_key_that_may_not_read_reads_no_events(database: Database, home: Path)
         assert {"type": "payment.held", "title": {"en": "A payment is authorised, and its funds are held.", "zh": "支付已授权，资金已冻结。"}} in shown.json()
 
     run(database, home, work)
+
+
+def test_no_statement_is_planned_as_a_scan_while_tables_are_small(database: Database) -> None:
+    """Plans are made once and kept: one that reads all of a table that is empty reads all of it when it is full."""
+    values = {
+        "lane": 0, "after": 0, "until": 100, "kinds": [1], "clients": [1], "most": 10, "everything": False, "seqs": [1],
+    }  # fmt: skip
+
+    async def plans() -> list[str]:
+        async with office(database) as opened, opened.connection() as connection:
+            return [
+                line
+                for statement in (store._SCAN, store._THESE, store._CUSTOMERS, store._ACCOUNTS)
+                for (line,) in await (await connection.execute(f"EXPLAIN {statement}", values)).fetchall()
+            ]
+
+    lines = asyncio.run(plans())
+    assert any("Index Cond" in line for line in lines)
+    assert [line for line in lines if "Seq Scan" in line or re.search(r"Filter: .*\b(seq|account|customer) =", line)] == []

@@ -163,7 +163,7 @@ class Door:
     def _patience_s(self, path: str) -> float:
         """How long Litestar may take; reading events may wait for the next one as well."""
         usual_s = self._settings.request_timeout_s + self._settings.reply_timeout_s
-        return usual_s + (self._settings.event_wait_s if path == _WAITING else 0.0)
+        return usual_s + (self._settings.event_wait_s if path.rstrip("/") == _WAITING else 0.0)
 
     async def _send(self, send: Send, answer: Answer) -> None:
         further = (*_SECURITY, _API_POLICY)

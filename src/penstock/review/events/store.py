@@ -56,17 +56,25 @@ class EventRow(NamedTuple):
 _OWN: Final = EventRow._fields[: EventRow._fields.index("first_kind")]
 #: Whose customer a row names is looked up where no account says it: a look-up costs more than the row.
 _ABOUT_CUSTOMERS: Final = f"{int(Kind.OPEN_CUSTOMER)}, {int(Kind.SET_CUSTOMER)}"
+#: A look-up of its own for each row (OFFSET 0): a join could be planned as a scan of all owners while there are few.
+_OWNER: Final = """
+        SELECT client FROM account_owner AS owner WHERE owner.lane = row.lane AND owner.account = row.{}_account OFFSET 0
+    """
 _SELECT: Final = f"""
     SELECT {", ".join(f"row.{name}" for name in _OWN)},
            coalesce(first.kind, 0) AS first_kind, coalesce(first.client, 0) AS first_client,
            coalesce(payer.client, 0) AS payer_client, coalesce(payee.client, 0) AS payee_client,
            coalesce(customer.client, 0) AS customer_client
     FROM journal AS row
-    LEFT JOIN journal AS first ON first.lane = row.lane AND first.seq = nullif(row.ref_seq, 0)
-    LEFT JOIN account_owner AS payer ON payer.lane = row.lane AND payer.account = row.payer_account
-    LEFT JOIN account_owner AS payee ON payee.lane = row.lane AND payee.account = row.payee_account
-    LEFT JOIN customer_owner AS customer
-        ON customer.lane = row.lane AND customer.customer = CASE WHEN row.kind IN ({_ABOUT_CUSTOMERS}) THEN row.customer END
+    LEFT JOIN LATERAL (
+        SELECT kind, client FROM journal WHERE journal.lane = row.lane AND journal.seq = nullif(row.ref_seq, 0) OFFSET 0
+    ) AS first ON true
+    LEFT JOIN LATERAL ({_OWNER.format("payer")}) AS payer ON true
+    LEFT JOIN LATERAL ({_OWNER.format("payee")}) AS payee ON true
+    LEFT JOIN LATERAL (
+        SELECT client FROM customer_owner AS owner WHERE owner.lane = row.lane
+          AND owner.customer = CASE WHEN row.kind IN ({_ABOUT_CUSTOMERS}) THEN row.customer END OFFSET 0
+    ) AS customer ON true
 """  # noqa: S608 - constants
 _SCAN: Final = f"""
     {_SELECT}
@@ -86,7 +94,10 @@ _CUSTOMERS: Final = f"""
 _ACCOUNTS: Final = f"""
     INSERT INTO account_owner (lane, account, client)
     SELECT row.lane, row.payee_account, owner.client FROM journal AS row
-    JOIN customer_owner AS owner ON owner.lane = row.lane AND owner.customer = row.customer
+    JOIN LATERAL (
+        SELECT client FROM customer_owner WHERE customer_owner.lane = row.lane AND customer_owner.customer = row.customer
+        OFFSET 0
+    ) AS owner ON true
     WHERE {IN_SPAN} AND row.kind = {int(Kind.OPEN_ACCOUNT)} AND row.state = {int(State.DONE)} ORDER BY row.seq
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
