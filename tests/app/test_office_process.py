@@ -24,7 +24,8 @@ STAFF = ("review", "control", "approve", "operate")
 
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
-    with installed(policy=journey_policy(datetime.now(UTC)), review_claim_s="600", **BUSY) as running:
+    changes = {**BUSY, "review_claim_s": "600", "bank_url": "http://127.0.0.1:9", "rail_answer_s": "2"}  # nobody is there
+    with installed(policy=journey_policy(datetime.now(UTC)), **changes) as running:
         yield running
 
 
@@ -160,6 +161,25 @@ def test_a_case_that_is_none_is_dismissed_with_a_reason(shop: Bank, li: Bank) ->
     assert (status, ended["state"], ended["closed_by"], ended["note"], ended["proposed"]) == (200, "dismissed", "Li Wei", "two coffees", None)
 
 
+def test_a_withdrawal_that_the_bank_never_answered_is_finished_by_people(shop: Bank, li: Bank, wang: Bank, zhao: Bank) -> None:
+    payer = shop.account(1_000)
+    to = {"name": "Li Wei", "account": "CN777", "agent": "SIMBANK"}
+    payment = shop.do("/v1/withdrawals", account=payer, amount_minor=400, currency="CNY", to=to)["payment"]
+    (case,) = seen(lambda: [c for c in li.get("/v1/recoveries?kind=stuck_withdrawal")["recoveries"] if c["payment"] == payment])
+    assert (case["proposed"], case["choices"]) == (None, ["finish_paid", "finish_unpaid"]), "nobody knows what the bank did"
+    assert (case["bank"]["state"], case["bank"]["on_statement"]) == ("open", False)
+    path, body = f"/v1/recoveries/{case['recovery']}", {"id": new_id(), "reason": "the bank says it has no such order"}
+    status, refused = post(li, f"{path}/propose", body)
+    assert (status, refused["errors"][0]["field"]) == (422, "correction")
+    asked = post(li, f"{path}/propose", {**body, "correction": "finish_unpaid"})[1]
+    (request,) = asked["approvals"]
+    for approver in (wang, zhao)[: request["needed"]]:
+        approver.approve(request)
+    assert shop.get(f"/v1/payments/{payment}")["state"] == "released"
+    assert shop.money(payer) == (1_000, 0)
+    assert seen(lambda: (now := li.get(path))["state"] == "closed" and now)["outcome"] == "corrected"
+
+
 def test_money_in_suspense_is_moved_to_whom_it_belongs(shop: Bank, li: Bank, wang: Bank, zhao: Bank) -> None:
     payer, payee = shop.account(1_000), shop.account()
     payment = shop.pay(payer, payee, 800)["payment"]
@@ -199,6 +219,20 @@ def test_an_office_that_is_killed_again_and_again_loses_and_doubles_nothing(
     assert sorted(case["reference"] for case in found) == sorted(f"order {number}" for number in range(40))
     lag = seen(lambda: (view := operators_view(li)) and all(tail["lag_rows"] == 0 for tail in view["tails"].values()) and view)
     assert all(job["well"] for job in lag["jobs"].values()), lag["jobs"]
+
+
+def test_a_correction_that_needs_nobody_else_is_carried_out_at_once(shop: Bank, li: Bank, wang: Bank, zhao: Bank) -> None:
+    request = li.do("/v1/approval-rules", operation="recover", approvers=0, reason="a test")
+    for approver in (wang, zhao)[: request["needed"]]:
+        approver.approve(request)
+    payer, payee = shop.account(1_000), shop.account()
+    second = [shop.pay(payer, payee, 300, reference="one")["payment"] for _ in range(2)][1]
+    (case,) = seen(lambda: [c for c in li.get("/v1/recoveries")["recoveries"] if c["payment"] == second])
+    path = f"/v1/recoveries/{case['recovery']}"
+    status, after = post(li, f"{path}/propose", {"id": new_id(), "reason": "sent twice"})
+    assert (status, after["request"]) == (200, None), after
+    assert shop.get(f"/v1/payments/{second}")["state"] == "reversed"
+    assert seen(lambda: (now := li.get(path))["state"] == "closed" and now)["outcome"] == "corrected"
 
 
 def test_the_office_is_told_of_in_the_metrics(li: Bank) -> None:

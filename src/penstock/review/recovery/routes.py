@@ -97,7 +97,10 @@ async def read_recovery(recovery: FromPath[str], principal: Caller, office: Desk
 async def propose_recovery(
     recovery: FromPath[str], request: Incoming, principal: Caller, office: Desk
 ) -> Response[RecoveryView]:
-    """Ask others to approve a case's correction. Body: `id, reason, correction?, account?`. Scope: control."""
+    """Ask others to approve a case's correction: 202; 200 where it needs nobody else and was carried out.
+
+    Body: `id, reason, correction?, account?`. Scope: control.
+    """
     access.may_act(principal)
     body = _decode(await request.body(), ProposeBody)
     number = _number(recovery, office)
@@ -107,7 +110,7 @@ async def propose_recovery(
     async with office.connection() as connection:
         found = await actions.propose(connection, office, number, proposal, principal)
         view = await _whole(connection, found, office)
-    return Response(view, status_code=202)
+    return Response(view, status_code=202 if view.request else 200)
 
 
 @post("/v1/recoveries/{recovery:str}/dismiss", status_code=200, summary="Dismiss a recovery", tags=["review"])
