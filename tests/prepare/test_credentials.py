@@ -70,6 +70,7 @@ def test_wrong_keys_are_refused(database: Database) -> None:
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
+        ({"client": "Penstock"}, "own"),
         ({"scopes": ["write"]}, "scope"),
         ({"scopes": []}, "scope"),
         ({"owner": " "}, "owner"),

@@ -28,7 +28,7 @@ def create_key(
     :return: the key's text, which is nowhere else and cannot be had again, and its record.
     :raises BadKeyRequest: for a bad name, scope or life time.
     """
-    names = rules.require_name("client", client), rules.require_name("owner", owner)
+    names = rules.require_client(client), rules.require_name("owner", owner)
     granted, expires_at = rules.require_scopes(scopes), rules.expiry(now, days)
     text, key_id, secret = rules.make_text(random)
     with connection.transaction():

@@ -25,6 +25,10 @@ _TEXT: Final = re.compile(r"psk_([a-z2-7]{12})_([a-z2-7]{52})")
 _NAME: Final = re.compile(r"\S(?:[^\x00-\x1f\x7f]{0,98}\S)?")
 
 
+#: The API client of the back office, see migration 0002.
+SYSTEM_CLIENT: Final = "penstock"
+
+
 class BadKeyRequest(ValueError):
     """A key cannot be made as asked for; the message names the field and what is allowed."""
 
@@ -111,6 +115,16 @@ def require_name(field: str, name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise BadKeyRequest(f"{field}: {name[:100]!r} is not a name; use 1 to 100 characters without line breaks")
+    return name
+
+
+def require_client(name: str) -> str:
+    """The name of a client that may have keys: not the system's own, under which the back office acts.
+
+    :raises BadKeyRequest: when it is none.
+    """
+    if require_name("client", name).casefold() == SYSTEM_CLIENT:
+        raise BadKeyRequest(f"client: {SYSTEM_CLIENT!r} is the system's own and has no keys; choose another name")
     return name
 
 
