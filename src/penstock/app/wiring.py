@@ -55,9 +55,13 @@ def lane_socket(settings: Settings) -> Path:
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """The environment of a process of these settings: ours, with every setting in it."""
+    """The environment of a process of these settings: ours, with every setting in it.
+
+    What could tell DBOS to work for somebody else, or to report elsewhere, is left out.
+    """
     named = {f"PENSTOCK_{field.name.upper()}": str(getattr(settings, field.name)) for field in fields(settings)}
-    return {**os.environ, **named}
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("DBOS")}
+    return {**ours, **named}
 
 
 def base_url(settings: Settings, edge: int = 0) -> str:

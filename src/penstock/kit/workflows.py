@@ -7,7 +7,6 @@ with DBOS before. Each step of a workflow is done again, or found done, after an
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -24,8 +23,6 @@ SCHEMA: Final = "dbos"
 VERSION: Final = "1"
 _POOL: Final = 8
 _PING_S: Final = 30.0
-#: Environment variables by which DBOS could be told to report elsewhere.
-_FOREIGN: Final = ("DBOS__CLOUD", "DBOS__CONDUCTOR_KEY", "DBOS__CONDUCTOR_URL", "DBOS__APPVERSION", "DBOS__VMID")
 
 
 def prepare(admin_dsn: str, role: str) -> None:
@@ -48,12 +45,12 @@ def prepare(admin_dsn: str, role: str) -> None:
 def launched(dsn: str, executor: str) -> Iterator[None]:
     """Run the registered workflows while the block runs, those that a crash interrupted first.
 
+    The environment must not tell DBOS to report elsewhere: ``app/wiring.py`` hands none of its variables down.
+
     :param dsn: of the role that ``prepare`` named.
     :param executor: who runs them, always the same name for the same work: it finds its interrupted workflows by it.
     """
     _quieten()
-    for name in _FOREIGN:
-        os.environ.pop(name, None)
     engine = _engine(dsn)
     config: DBOSConfig = {
         "name": "penstock",
