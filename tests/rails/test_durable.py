@@ -1,60 +1,35 @@
-"""DBOS on our own database: what was cut off goes on with the steps that are done, and what is old is forgotten."""
+"""DBOS on our own database: what was killed goes on with the steps that are done, and what is old is forgotten."""
 
 from __future__ import annotations
 
-import asyncio
-from datetime import UTC, datetime, timedelta
+import os
+import subprocess
+import sys
+from pathlib import Path
 
-from dbos import DBOS, SetWorkflowID, StepOptions
+from support.bank import until
 from support.database import Database
 
 from penstock.kit import postgres, workflows
-from penstock.process.rails.workflows import forget
-
-NAME = "rail-test-1"
-ran: list[str] = []
 
 
-@DBOS.workflow(name="test_two_steps", max_recovery_attempts=None)
-async def two_steps(first: str, then: str) -> str:
-    return await _step("one", first) + await _wait() + await _step("two", then)
+def run(database: Database, what: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "TEST_DSN": database.dsn("penstock_office"), "PYTHONPATH": str(Path(__file__).parents[1])}
+    return subprocess.Popen(
+        [sys.executable, "-m", "support.two_steps", what], env=environment, stdout=subprocess.PIPE, text=True
+    )
 
 
-async def _step(name: str, text: str) -> str:
-    async def run() -> str:
-        ran.append(text)
-        return text
-
-    return await DBOS.run_step_async(StepOptions(name=name), run)
-
-
-async def _wait() -> str:
-    await DBOS.sleep_async(1.0)
-    return ""
-
-
-def test_a_workflow_goes_on_after_its_process_and_is_forgotten_in_time(database: Database) -> None:
-    workflows.prepare(database.dsn(postgres.ADMIN), "penstock_office")
-    workflows.prepare(database.dsn(postgres.ADMIN), "penstock_office")
-    dsn = database.dsn("penstock_office")
-
-    async def begin() -> None:
-        with workflows.launched(dsn, "test"), SetWorkflowID(NAME):
-            await DBOS.start_workflow_async(two_steps, "a", "b")
-            while not ran:  # noqa: ASYNC110 - the step has no event of its own
-                await asyncio.sleep(0.01)
-
-    async def go_on() -> str:
-        with workflows.launched(dsn, "test"):
-            handle = await DBOS.retrieve_workflow_async(NAME)
-            result = str(await handle.get_result())
-            assert not await forget(datetime.now(UTC), 7)
-            assert await DBOS.get_workflow_status_async(NAME) is not None, "it is too new"
-            await forget(datetime.now(UTC) + timedelta(days=8), 7)
-            assert await DBOS.get_workflow_status_async(NAME) is None
-            return result
-
-    asyncio.run(begin())
-    assert ran == ["a"]
-    assert asyncio.run(go_on()) == "ab"
-    assert ran == ["a", "b"], "a step that is done is not done again"
+def test_a_workflow_goes_on_after_its_process_was_killed_and_is_forgotten_in_time(database: Database) -> None:
+    for _ in range(2):  # the second time there is nothing to do
+        workflows.prepare(database.dsn(postgres.ADMIN), "penstock_office")
+    with run(database, "begin") as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "step a\n"
+        with database.connect("penstock_office", autocommit=True) as connection:
+            count = "SELECT count(*) FROM dbos.operation_outputs"
+            until(lambda: connection.execute(count).fetchone() != (0,))
+        first.kill()
+    with run(database, "go_on") as second:
+        told, _ = second.communicate(timeout=60)
+    assert told.splitlines() == ["step b", "result ab", "known True", "known False"], "a step that is done is not done again"
