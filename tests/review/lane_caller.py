@@ -21,7 +21,7 @@ _PARTS: Final = [0, 0, 0, 1, 7, 33, 60, 5_000]
 _TYPES: Final = [PaymentType.TRANSFER, PaymentType.PURCHASE, PaymentType.BILL]
 _COMMON: Final = [
     *[Kind.PAY] * 16, *[Kind.CLEAR] * 3, *[Kind.RELEASE] * 2, *[Kind.CANCEL] * 2, *[Kind.DEPOSIT] * 3, *[Kind.WITHDRAW] * 3,
-    *[Kind.REFUND] * 5, *[Kind.RETURN] * 2, *[Kind.CHARGEBACK] * 2, *[Kind.RECOVER] * 4, *[Kind.DECIDE_REVIEW] * 5,
+    *[Kind.REFUND] * 5, *[Kind.RETURN] * 2, *[Kind.CHARGEBACK] * 2, *[Kind.RECOVER] * 4, *[Kind.DECIDE_REVIEW] * 6,
     *[Kind.SET_ACCOUNT] * 2, Kind.SET_CUSTOMER, Kind.SET_APPROVALS, Kind.OPEN_CUSTOMER, Kind.OPEN_ACCOUNT,
 ]  # fmt: skip
 #: Reviews from small amounts on, few of them an hour, and every way in which one may end.
@@ -34,7 +34,7 @@ REVIEWED: Final = Policy(
         ReviewRule("transfer", "CNY", deadline_s=1_200, default="reject", above=1_900),
         ReviewRule("withdrawal", "CNY", deadline_s=1_000, default="approve", above=1_000),
     ),
-    reviews_per_hour=8, review_overflow="reject", review_approval_above=1_800, ordinary_s=300, next_day_s=7_200,
+    reviews_per_hour=12, review_overflow="reject", review_approval_above=1_800, ordinary_s=300, next_day_s=7_200,
 )  # fmt: skip
 
 
@@ -97,14 +97,11 @@ class Caller:
             return self._make(kind, tier=self._chance.randint(0, 2))
         if kind == Kind.OPEN_ACCOUNT:
             return self._make(kind, customer=self._chance.randint(0, 10), currency=self._chance.choice([CNY, 840, 1]))
-        if kind == Kind.SET_ACCOUNT:
-            return self._set_account()
-        if kind == Kind.SET_CUSTOMER:
-            return self._set_customer()
-        if kind == Kind.SET_APPROVALS:
-            option = Option.APPROVALS + self._chance.choice(list(Operation))
-            return self._make(kind, amount_minor=self._chance.randint(0, 4), option=option, **self._asked())
-        return self._following(kind)
+        ways = {
+            Kind.SET_ACCOUNT: self._set_account, Kind.SET_CUSTOMER: self._set_customer,
+            Kind.SET_APPROVALS: self._set_approvals,
+        }  # fmt: skip
+        return ways[kind]() if kind in ways else self._following(kind)
 
     def _moving(self, kind: Kind) -> NDArray[Any]:
         chance = self._chance
@@ -114,6 +111,8 @@ class Caller:
         }  # fmt: skip
         if self._forces and chance.random() < 0.1:
             fields["option"] = FORCE_REASON + chance.choice([Reason.LIMIT_SINGLE, Reason.PAYER_FROZEN, Reason.REVIEWS_FULL])
+        if kind == Kind.DEPOSIT and chance.random() < 0.3:
+            return self._make(kind, **fields | {"payee_account": 0, "flags": int(Flag.OPERATES | Flag.TO_SUSPENSE)})
         if kind == Kind.DEPOSIT:
             return self._make(kind, flags=chance.choice([0, 0, Flag.OPERATES]), **fields)
         if kind == Kind.WITHDRAW:
@@ -140,7 +139,7 @@ class Caller:
             fields["option"] = chance.choice([Option.REVERSE, Option.FINISH_PAID, Option.FINISH_UNPAID, Option.MOVE_SUSPENSE])
             if fields["option"] == Option.MOVE_SUSPENSE:
                 fields |= {"ref_seq": 0, "payee_account": chance.randint(14, 26), "currency": CNY}
-        if kind in {Kind.CHARGEBACK, Kind.RECOVER} and chance.random() < 0.3:
+        if kind in {Kind.CHARGEBACK, Kind.RECOVER} and chance.random() < 0.15:
             asked["flags"] |= Flag.FROM_SUSPENSE
         return self._make(kind, **fields, **asked)
 
@@ -159,7 +158,7 @@ class Caller:
         begins = self.now_us + chance.choice([HOUR_US, 60_000_000])
         return self._make(
             Kind.SET_ACCOUNT, payer_account=account, option=option, from_us=chance.choice([0, 0, 0, begins]),
-            until_us=chance.choice([0, self.now_us + 120_000_000, self.now_us + 600_000_000]),
+            until_us=self.now_us + chance.choice([60_000_000, 120_000_000, 600_000_000, 5 * HOUR_US]),
             amount_minor=chance.choice([100, 5_000, 30_000]) if option == Option.FREEZE_AMOUNT else 0, **self._asked(),
         )  # fmt: skip
 
@@ -174,6 +173,10 @@ class Caller:
             payment_type=chance.choice(list(PaymentType)), amount_minor=chance.choice([1, 5, 700, 20_000, 90_000]),
             until_us=chance.choice([0, self.now_us + 300_000_000, self.now_us + 30 * HOUR_US]), **asked,
         )  # fmt: skip
+
+    def _set_approvals(self) -> NDArray[Any]:
+        option = Option.APPROVALS + self._chance.choice(list(Operation))
+        return self._make(Kind.SET_APPROVALS, amount_minor=self._chance.randint(0, 4), option=option, **self._asked())
 
     def _asked(self) -> dict[str, Any]:
         """Who asks and who approved: mostly as it must be."""

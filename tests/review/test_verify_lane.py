@@ -64,7 +64,7 @@ def _reached(database: Database, lane: int) -> set[tuple[int, int]]:
         return set(connection.execute("SELECT DISTINCT kind, state FROM journal WHERE lane = %s", [lane]).fetchall())
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [3, 8])
 def test_the_auditor_agrees_with_the_lane(
     database: Database, home: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

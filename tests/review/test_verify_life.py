@@ -224,7 +224,7 @@ def _refund_to_frozen(*, flag: bool) -> Plan:
     return plan
 
 
-def _into_closed(j: LifeMaker, a: int, _: int) -> int:
+def _into_closed(j: LifeMaker, *_: int) -> int:
     other = j.open_account(j.open_customer())
     j.set_account(other, Option.CLOSE)
     return j.deposit(other, 5)
@@ -242,7 +242,7 @@ FREEZES: list[tuple[str, Plan, str]] = [
     ("a freeze by a stranger", lambda j, a, _: j.set_account(a, Option.FREEZE_DEBIT, client=5, flags=0), "ownership"),
     ("a refund to a frozen account", _refund_to_frozen(flag=False), "suspense"),
     ("a credit of suspense without the flag", _refund_to_frozen(flag=True), "suspense"),
-    ("a deposit into suspense without the flag", lambda j, a, _: j.deposit_for_nobody(5, flags=_OPERATES), "suspense"),
+    ("a deposit into suspense without the flag", lambda j, *_: j.deposit_for_nobody(5, flags=_OPERATES), "suspense"),
     ("more out of suspense than there is", lambda j, a, _: j.move_suspense(a, 5), "suspense"),
     ("the flag of suspense on another account", lambda j, a, _: j.deposit(a, 5, flags=int(Flag.TO_SUSPENSE)), "suspense"),
 ]
@@ -258,7 +258,7 @@ def _smaller(j: LifeMaker, a: int, _: int) -> int:
     return j.set_account(a, Option.FREEZE_AMOUNT, amount=99, **_NOBODY)
 
 
-def _raised_before(j: LifeMaker, a: int, _: int) -> int:
+def _raised_before(j: LifeMaker, *_: int) -> int:
     j.set_approvals(Operation.LIMITS, 3, **_NOBODY)
     return j.set_tier(1, 1)
 

@@ -151,8 +151,7 @@ class Refusals:
         owner = (self._known[rows["ref_seq"][place]] >> _STATE_BITS).astype(np.int64)
         client, kind = rows["client"][place], rows["kind"][place]
         operates = rows["flags"][place] & Flag.OPERATES != 0
-        # a payee's client may ask for a refund, and then about it while it is at the bank
-        own = (client == owner) | np.isin(kind, _OF_PAYEE) | (states == State.REFUNDING)
+        own = (client == owner) | np.isin(kind, _OF_PAYEE)
         may = operates | (own & ~np.isin(kind, _OF_OPERATOR))
         self._findings.mark(
             "ownership", (states != State.NONE) & ~may, rows["seq"][place],
