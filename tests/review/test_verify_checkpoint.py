@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from review.checkpoint_maker import ACCOUNTS, make_tables
+from review.journal_maker import JournalMaker
 from review.journal_store import write_checkpoint
-from review.stories import river
+from review.stories import life, river
 from review.verifying import Verify, checks, store
 from support.database import Database
 
@@ -20,13 +23,23 @@ CELLS = [
 ]  # fmt: skip
 
 
-def test_a_wrong_number_in_a_checkpoint_is_found(emptied: Database, home: Path, verified: Verify) -> None:
-    journal = river()
+LIFE_CELLS = [
+    ("accounts", "debit_until_us"), ("accounts", "credit_from_us"), ("accounts", "frozen_minor"), ("accounts", "kind"),
+    ("purses", "overridden"), ("overrides", "value"), ("totals", "given_back"), ("holds", "state"), ("holds", "left_minor"),
+    ("holds", "flags"), ("scalars", "approvers_limits"), ("scalars", "reviews_in_hour"), ("scalars", "overrides"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("story", "cells"), [(river, CELLS), (life, LIFE_CELLS)])
+def test_a_wrong_number_in_a_checkpoint_is_found(
+    emptied: Database, home: Path, verified: Verify, story: Callable[[], JournalMaker], cells: list[tuple[str, str]]
+) -> None:
+    journal = story()
     journal.pay(16, 17, 1)  # so that the last purse's counters are of the last day
     journal.commit()
     store(emptied, journal)
     right = make_tables(journal)
-    for table, column in CELLS:
+    for table, column in cells:
         tables = {name: (columns, [list(r) for r in records]) for name, (columns, records) in right.items()}
         names, records = tables[table]
         current = 1 if table == "purses" else -1
