@@ -55,3 +55,11 @@ if "NUMBA_CACHE_DIR" not in os.environ:
 def kernel(function: F) -> F:
     """Compile ``function`` to run without the GIL; integers wrap, so callers check before adding."""
     return cast("F", numba.njit(cache=True, nogil=True, fastmath=False)(function))
+
+
+def constant(number: int) -> int:
+    """A number that kernels pass on as a plain int64.
+
+    numba gives an ``int`` of a module a type of its own, and compiles what it is passed to once for each number.
+    """
+    return cast("int", np.int64(number))

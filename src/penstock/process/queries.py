@@ -59,9 +59,10 @@ def _account(state: State, account: int, client: int, everything: bool) -> Int64
 
 
 def _customer(state: State, customer: int, client: int, everything: bool, day: int) -> Int64 | None:
-    """[tier, client, opened_seq, accounts, purses, then per purse: currency_slot, day, counters per payment type;
+    """The numbers of a customer, None = it is unknown to the client.
 
-    then per own limit that lasts: currency_slot, payment type, field, value, until].
+    [tier, client, opened_seq, accounts, purses, then per purse: currency_slot, day, counters per payment type; then per
+    own limit that lasts: currency_slot, payment type, field, value, until].
     """
     if not 0 < customer <= state.scalars[0, at.CUSTOMERS]:
         return None

@@ -79,7 +79,7 @@ def fold_own_limit(state: Any, row: Any) -> None:
     """Enter a limit of one customer; the table is caught together with the other small ones."""
     if row["kind"] != _SET_CUSTOMER or row["state"] == _DECLINED or row["option"] == _TIER:
         return
-    kind, field = np.int64(row["payment_type"]), np.int64(row["option"] - _FIRST_LIMIT)
-    set_override(
-        state, np.int64(row["purse"]), kind, field, row["amount_minor"], row["expires_us"], row["seq"]
-    )
+    purse: Any = np.int64(row["purse"])
+    kind: Any = np.int64(row["payment_type"])
+    field: Any = np.int64(row["option"] - _FIRST_LIMIT)
+    set_override(state, purse, kind, field, row["amount_minor"], row["expires_us"], row["seq"])

@@ -80,7 +80,7 @@ def is_open(payment_state: int) -> bool:
 def opens_hold(row: Any) -> bool:
     """Whether a row begins to hold funds: a new payment, or a refund that leaves through the bank."""
     kind = row["kind"]
-    return (kind == _PAY or kind == _WITHDRAW or kind == _REFUND) and is_open(row["state"])  # noqa: PLR1714 - a kernel
+    return kind in (_PAY, _WITHDRAW, _REFUND) and is_open(row["state"])
 
 
 @kernel
@@ -90,7 +90,7 @@ def acts_on_hold(row: Any) -> bool:
     if row["ref_prev_seq"] == 0:
         return False
     if kind == _RECOVER:
-        return row["option"] == _FINISH_PAID or row["option"] == _FINISH_UNPAID  # noqa: PLR1714
+        return row["option"] == _FINISH_PAID or row["option"] == _FINISH_UNPAID
     return (_CLEAR <= kind <= _EXPIRE) or kind == _DECIDE
 
 
@@ -314,7 +314,7 @@ def _total_of(row: Any) -> int:
     kind = row["kind"]
     if kind == _DEPOSIT:
         return at.TOTAL_DEPOSITED
-    if kind == _REFUND or kind == _RETURN or kind == _CHARGEBACK:  # noqa: PLR1714
+    if kind in (_REFUND, _RETURN, _CHARGEBACK):
         return at.TOTAL_GIVEN_BACK
     if kind == _RECOVER and row["option"] == _REVERSE:
         return at.TOTAL_GIVEN_BACK

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.commands import Flag
 from penstock.contracts.money import MAX_BALANCE_MINOR
 from penstock.contracts.policy import NO_LIMIT
 from penstock.contracts.reasons import Reason
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.state import layout as at
 from penstock.state.fold import suspense_account
 from penstock.state.freezes import credit_frozen, debit_frozen, frozen_amount
 
 _OPERATES = int(Flag.OPERATES)
-_PAYER_CLOSED, _PAYEE_CLOSED = np.int64(Reason.PAYER_CLOSED), np.int64(Reason.PAYEE_CLOSED)
-_PAYER_FROZEN, _PAYEE_FROZEN = np.int64(Reason.PAYER_FROZEN), np.int64(Reason.PAYEE_FROZEN)
-_INSUFFICIENT, _FUNDS_FROZEN = np.int64(Reason.INSUFFICIENT_FUNDS), np.int64(Reason.FUNDS_FROZEN)
+_PAYER_CLOSED, _PAYEE_CLOSED = constant(Reason.PAYER_CLOSED), constant(Reason.PAYEE_CLOSED)
+_PAYER_FROZEN, _PAYEE_FROZEN = constant(Reason.PAYER_FROZEN), constant(Reason.PAYEE_FROZEN)
+_INSUFFICIENT, _FUNDS_FROZEN = constant(Reason.INSUFFICIENT_FUNDS), constant(Reason.FUNDS_FROZEN)
 
 
 @kernel

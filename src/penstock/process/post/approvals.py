@@ -8,11 +8,11 @@ import numpy as np
 
 from penstock.contracts.commands import APPROVERS, Operation
 from penstock.contracts.reasons import Reason
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.state import layout as at
 
 _DEFAULTS = np.array([APPROVERS[operation] for operation in Operation], dtype=np.int64)
-_MISSING, _OWN = np.int64(Reason.APPROVALS_MISSING), np.int64(Reason.APPROVAL_OWN)
+_MISSING, _OWN = constant(Reason.APPROVALS_MISSING), constant(Reason.APPROVAL_OWN)
 
 
 @kernel
@@ -29,8 +29,8 @@ def judge_approvals(state: Any, row: Any, operation: int) -> int:
     needed = approvers_needed(state, operation)
     if int(first > 0) + int(second > 0) + int(third > 0) < needed or (needed > 0 and maker <= 0):
         return _MISSING
-    if maker > 0 and (maker == first or maker == second or maker == third):  # noqa: PLR1714 - a kernel
+    if maker > 0 and maker in (first, second, third):
         return _OWN
-    if (first > 0 and (first == second or first == third)) or (second > 0 and second == third):  # noqa: PLR1714
+    if (first > 0 and first in (second, third)) or (second > 0 and second == third):
         return _OWN
     return 0

@@ -9,7 +9,7 @@ import numpy as np
 from penstock.contracts.commands import MOST_APPROVERS, NEVER_US, Flag, Operation, Option
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.process.post.accounts import is_closed, is_customer_account, judge_accounts, may_use, room
 from penstock.process.post.approvals import approvers_needed, judge_approvals
 from penstock.process.post.rows import close_row, decline, name_payer
@@ -18,19 +18,19 @@ from penstock.state.controls import touches_credit, touches_debit
 from penstock.state.fold import currency_slot, suspense_account
 from penstock.state.overrides import find_override
 
-_DONE = np.int64(PaymentState.DONE)
+_DONE = constant(PaymentState.DONE)
 _OPERATES, _REMOVE = int(Flag.OPERATES), int(Flag.REMOVE)
 _FREEZE_AMOUNT, _CLOSE = int(Option.FREEZE_AMOUNT), int(Option.CLOSE)
 _TIER, _FIRST_LIMIT, _APPROVALS = int(Option.TIER), int(Option.LIMIT_SINGLE), int(Option.APPROVALS)
-_LIMITS, _UNFREEZE = np.int64(Operation.LIMITS), np.int64(Operation.UNFREEZE)
-_RECOVER, _FEWER_APPROVERS = np.int64(Operation.RECOVER), np.int64(Operation.APPROVALS)
-_CUSTOMER_UNKNOWN, _ACCOUNT_UNKNOWN = np.int64(Reason.CUSTOMER_UNKNOWN), np.int64(Reason.ACCOUNT_UNKNOWN)
-_PAYEE_UNKNOWN, _PAYMENT_UNKNOWN = np.int64(Reason.PAYEE_UNKNOWN), np.int64(Reason.PAYMENT_UNKNOWN)
-_TIER_UNKNOWN, _CURRENCY_MISMATCH = np.int64(Reason.TIER_UNKNOWN), np.int64(Reason.CURRENCY_MISMATCH)
-_MISSING, _OUT_OF_BOUNDS = np.int64(Reason.APPROVALS_MISSING), np.int64(Reason.APPROVERS_OUT_OF_BOUNDS)
-_CLOSED, _NOT_EMPTY = np.int64(Reason.ACCOUNT_CLOSED), np.int64(Reason.ACCOUNT_NOT_EMPTY)
-_INSUFFICIENT, _TOO_LARGE = np.int64(Reason.INSUFFICIENT_FUNDS), np.int64(Reason.BALANCE_TOO_LARGE)
-_OWN_LIMITS_FULL = np.int64(Reason.OWN_LIMITS_FULL)
+_LIMITS, _UNFREEZE = constant(Operation.LIMITS), constant(Operation.UNFREEZE)
+_RECOVER, _FEWER_APPROVERS = constant(Operation.RECOVER), constant(Operation.APPROVALS)
+_CUSTOMER_UNKNOWN, _ACCOUNT_UNKNOWN = constant(Reason.CUSTOMER_UNKNOWN), constant(Reason.ACCOUNT_UNKNOWN)
+_PAYEE_UNKNOWN, _PAYMENT_UNKNOWN = constant(Reason.PAYEE_UNKNOWN), constant(Reason.PAYMENT_UNKNOWN)
+_TIER_UNKNOWN, _CURRENCY_MISMATCH = constant(Reason.TIER_UNKNOWN), constant(Reason.CURRENCY_MISMATCH)
+_MISSING, _OUT_OF_BOUNDS = constant(Reason.APPROVALS_MISSING), constant(Reason.APPROVERS_OUT_OF_BOUNDS)
+_CLOSED, _NOT_EMPTY = constant(Reason.ACCOUNT_CLOSED), constant(Reason.ACCOUNT_NOT_EMPTY)
+_INSUFFICIENT, _TOO_LARGE = constant(Reason.INSUFFICIENT_FUNDS), constant(Reason.BALANCE_TOO_LARGE)
+_OWN_LIMITS_FULL = constant(Reason.OWN_LIMITS_FULL)
 
 
 @kernel
@@ -120,7 +120,9 @@ def _set_own_limit(state: Any, terms: Any, row: Any, command: Any) -> None:
         return
     row["purse"] = purse
     reason = judge_approvals(state, row, _LIMITS)
-    place = find_override(state, purse, np.int64(command["payment_type"]), np.int64(command["option"] - _FIRST_LIMIT))
+    kind: Any = np.int64(command["payment_type"])
+    field: Any = np.int64(command["option"] - _FIRST_LIMIT)
+    place = find_override(state, purse, kind, field)
     if reason == 0 and state.overrides[place, at.OVERRIDE_KEY] == 0 and state.scalars[0, at.OVERRIDES] >= terms.own_limits:
         reason = _OWN_LIMITS_FULL
     if reason != 0:

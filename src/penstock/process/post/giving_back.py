@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.commands import NEVER_US, Flag, Kind, Option
 from penstock.contracts.policy import CHARGEBACK_FEE
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.process.post.accounts import credit_target, is_closed, judge_funds, room
 from penstock.process.post.fees import fee_of
 from penstock.process.post.moving import forced_reason, judge_capacity
 from penstock.process.post.rows import close_row, decline, name_payer
 from penstock.process.post.terms import REFUSALS
 from penstock.state import layout as at
-from penstock.state.fold import currency_slot, fee_account, settlement_account, suspense_account
+from penstock.state.fold import currency_slot, fee_account, suspense_account
 from penstock.state.freezes import debit_frozen
 
-_CLEARED, _REFUNDING = np.int64(PaymentState.CLEARED), np.int64(PaymentState.REFUNDING)
-_REFUNDED, _RETURNED = np.int64(PaymentState.REFUNDED), np.int64(PaymentState.RETURNED)
-_CHARGED_BACK, _REVERSED = np.int64(PaymentState.CHARGED_BACK), np.int64(PaymentState.REVERSED)
+_CLEARED, _REFUNDING = constant(PaymentState.CLEARED), constant(PaymentState.REFUNDING)
+_REFUNDED, _RETURNED = constant(PaymentState.REFUNDED), constant(PaymentState.RETURNED)
+_CHARGED_BACK, _REVERSED = constant(PaymentState.CHARGED_BACK), constant(PaymentState.REVERSED)
 _PAY, _DEPOSIT, _WITHDRAW = int(Kind.PAY), int(Kind.DEPOSIT), int(Kind.WITHDRAW)
 _REFUND, _RETURN, _CHARGEBACK, _RECOVER = (
     int(k) for k in (Kind.REFUND, Kind.RETURN, Kind.CHARGEBACK, Kind.RECOVER)
@@ -30,11 +28,11 @@ _REFUND, _RETURN, _CHARGEBACK, _RECOVER = (
 _REVERSE = int(Option.REVERSE)
 _OPERATES, _RAIL = int(Flag.OPERATES), int(Flag.RAIL)
 _FROM_SUSPENSE, _TO_SUSPENSE = int(Flag.FROM_SUSPENSE), int(Flag.TO_SUSPENSE)
-_PAYMENT_CLEARED, _NOT_REFUNDABLE = np.int64(Reason.PAYMENT_CLEARED), np.int64(Reason.NOT_REFUNDABLE)
-_RAIL_NOT_OFFERED, _ABOVE_LEFT = np.int64(Reason.RAIL_NOT_OFFERED), np.int64(Reason.AMOUNT_ABOVE_LEFT)
-_SAME_ACCOUNT, _TOO_LARGE = np.int64(Reason.SAME_ACCOUNT), np.int64(Reason.BALANCE_TOO_LARGE)
-_PAYER_CLOSED, _PAYER_FROZEN = np.int64(Reason.PAYER_CLOSED), np.int64(Reason.PAYER_FROZEN)
-_INSUFFICIENT = np.int64(Reason.INSUFFICIENT_FUNDS)
+_PAYMENT_CLEARED, _NOT_REFUNDABLE = constant(Reason.PAYMENT_CLEARED), constant(Reason.NOT_REFUNDABLE)
+_RAIL_NOT_OFFERED, _ABOVE_LEFT = constant(Reason.RAIL_NOT_OFFERED), constant(Reason.AMOUNT_ABOVE_LEFT)
+_SAME_ACCOUNT, _TOO_LARGE = constant(Reason.SAME_ACCOUNT), constant(Reason.BALANCE_TOO_LARGE)
+_PAYER_CLOSED, _PAYER_FROZEN = constant(Reason.PAYER_CLOSED), constant(Reason.PAYER_FROZEN)
+_INSUFFICIENT = constant(Reason.INSUFFICIENT_FUNDS)
 
 
 @kernel
@@ -124,7 +122,7 @@ def _is_refundable(kind: int, kind_of_payment: int, flags: int, in_suspense: boo
 @kernel
 def _source(row: Any, payee: int, slot: int) -> int:
     """Who pays: the payee, or the operator out of suspense."""
-    forced = row["kind"] == _CHARGEBACK or row["kind"] == _RECOVER  # noqa: PLR1714 - a kernel
+    forced = row["kind"] == _CHARGEBACK or row["kind"] == _RECOVER
     return suspense_account(slot) if forced and row["flags"] & _FROM_SUSPENSE != 0 else payee
 
 
@@ -140,7 +138,7 @@ def _judge_source(state: Any, row: Any, source: int, needed: int) -> int:
     """Why the source cannot give back; settlement, and suspense when the operator pays, may go below zero."""
     account, time_us = state.accounts[source], row["time_us"]
     kind = account[at.ACCOUNT_KIND]
-    forced = row["kind"] == _CHARGEBACK or row["kind"] == _RECOVER  # noqa: PLR1714 - a kernel
+    forced = row["kind"] == _CHARGEBACK or row["kind"] == _RECOVER
     if kind == at.KIND_SETTLEMENT or (forced and row["flags"] & _FROM_SUSPENSE != 0):
         return 0
     if forced:

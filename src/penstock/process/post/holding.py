@@ -8,25 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.commands import Flag, Kind
 from penstock.contracts.money import CURRENCIES
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.process.post.accounts import judge_accounts, room
 from penstock.process.post.fees import fee_share
 from penstock.process.post.rows import close_row, name_payer
 from penstock.state import layout as at
 from penstock.state.fold import fee_account
 
-_CLEARED, _REFUNDED = np.int64(PaymentState.CLEARED), np.int64(PaymentState.REFUNDED)
-_RELEASED, _CANCELLED = np.int64(PaymentState.RELEASED), np.int64(PaymentState.CANCELLED)
-_EXPIRED, _REJECTED = np.int64(PaymentState.EXPIRED), np.int64(PaymentState.REJECTED)
-_HELD, _REVIEW, _REFUNDING = np.int64(PaymentState.HELD), np.int64(PaymentState.REVIEW), np.int64(PaymentState.REFUNDING)
+_CLEARED, _REFUNDED = constant(PaymentState.CLEARED), constant(PaymentState.REFUNDED)
+_RELEASED, _CANCELLED = constant(PaymentState.RELEASED), constant(PaymentState.CANCELLED)
+_EXPIRED, _REJECTED = constant(PaymentState.EXPIRED), constant(PaymentState.REJECTED)
+_HELD, _REVIEW, _REFUNDING = constant(PaymentState.HELD), constant(PaymentState.REVIEW), constant(PaymentState.REFUNDING)
 _CANCEL, _EXPIRE, _DECIDE = int(Kind.CANCEL), int(Kind.EXPIRE), int(Kind.DECIDE_REVIEW)
-_RAIL, _TOO_LARGE = int(Flag.RAIL), np.int64(Reason.BALANCE_TOO_LARGE)
+_RAIL, _TOO_LARGE = int(Flag.RAIL), constant(Reason.BALANCE_TOO_LARGE)
 _NUMERICS = tuple(currency.numeric for currency in CURRENCIES)
 
 
@@ -39,9 +37,7 @@ def rest_of(hold: Any) -> int:
 @kernel
 def at_bank(hold: Any) -> bool:
     """Whether only the bank's answer can end it."""
-    return hold[at.HOLD_FLAGS] & _RAIL != 0 and (
-        hold[at.HOLD_STATE] == _HELD or hold[at.HOLD_STATE] == _REFUNDING  # noqa: PLR1714 - a kernel
-    )
+    return hold[at.HOLD_FLAGS] & _RAIL != 0 and hold[at.HOLD_STATE] in (_HELD, _REFUNDING)
 
 
 @kernel

@@ -8,21 +8,21 @@ import numpy as np
 
 from penstock.contracts.commands import PaymentType
 from penstock.contracts.reasons import Reason
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.state import layout as at
 from penstock.state.fold import month_of_day
 from penstock.state.overrides import find_override
 
-_ANY = np.int64(PaymentType.ANY)
-_NOT_OFFERED, _SINGLE = np.int64(Reason.TYPE_NOT_OFFERED), np.int64(Reason.LIMIT_SINGLE)
-_SINGLE_FIELD = np.int64(0)
-_FIRST_WINDOW = np.int64(Reason.LIMIT_DAY_AMOUNT)
+_ANY = constant(PaymentType.ANY)
+_NOT_OFFERED, _SINGLE = constant(Reason.TYPE_NOT_OFFERED), constant(Reason.LIMIT_SINGLE)
+_SINGLE_FIELD = constant(0)
+_FIRST_WINDOW = constant(Reason.LIMIT_DAY_AMOUNT)
 
 
 @kernel
 def limit_of(state: Any, terms: Any, row: Any, kind: int, slot: int, field: int) -> int:
     """A field of ``LIMIT_FIELDS`` for the row's customer: the customer's own while it lasts, else the tier's."""
-    purse = np.int64(row["purse"])
+    purse: Any = np.int64(row["purse"])
     if state.purses[purse, at.OVERRIDDEN] != 0:
         own = state.overrides[find_override(state, purse, kind, field)]
         if own[at.OVERRIDE_KEY] != 0 and own[at.OVERRIDE_UNTIL_US] > row["time_us"]:
@@ -40,7 +40,8 @@ def judge_limits(state: Any, terms: Any, row: Any, slot: int, amount: int) -> in
     reason = _judge_single(state, terms, row, slot, amount)
     if reason != 0:
         return reason
-    kind, day, purse = np.int64(row["payment_type"]), row["business_day"], state.purses[row["purse"]]
+    kind: Any = np.int64(row["payment_type"])
+    day, purse = row["business_day"], state.purses[row["purse"]]
     month = month_of_day(day)
     own_cell = at.FIRST_CELL + kind * at.CELL_WIDTH
     all_cell = at.FIRST_CELL + _ANY * at.CELL_WIDTH
@@ -62,7 +63,8 @@ def judge_limits_again(state: Any, terms: Any, row: Any, slot: int, amount: int,
     reason = _judge_single(state, terms, row, slot, amount)
     if reason != 0:
         return reason
-    kind, purse = np.int64(row["payment_type"]), state.purses[row["purse"]]
+    kind: Any = np.int64(row["payment_type"])
+    purse = state.purses[row["purse"]]
     own_cell = at.FIRST_CELL + kind * at.CELL_WIDTH
     all_cell = at.FIRST_CELL + _ANY * at.CELL_WIDTH
     for field in range(at.CELL_WIDTH):
@@ -76,7 +78,7 @@ def judge_limits_again(state: Any, terms: Any, row: Any, slot: int, amount: int,
 
 @kernel
 def _judge_single(state: Any, terms: Any, row: Any, slot: int, amount: int) -> int:
-    kind = np.int64(row["payment_type"])
+    kind: Any = np.int64(row["payment_type"])
     if not terms.offered[row["tier"], kind, slot]:
         return _NOT_OFFERED
     if amount > limit_of(state, terms, row, kind, slot, _SINGLE_FIELD) or amount > limit_of(state, terms, row, _ANY, slot, _SINGLE_FIELD):

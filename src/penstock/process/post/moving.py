@@ -10,7 +10,7 @@ from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, NEVER_US, Fla
 from penstock.contracts.policy import NO_LIMIT
 from penstock.contracts.reasons import WITHOUT_TRACE, Reason
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.process.post.accounts import (
     credit_target,
     is_customer_account,
@@ -26,16 +26,16 @@ from penstock.process.post.rows import close_row, decline, name_payer
 from penstock.state import layout as at
 from penstock.state.fold import HOUR_US, currency_slot, fee_account, settlement_account, suspense_account
 
-_CLEARED, _HELD = np.int64(PaymentState.CLEARED), np.int64(PaymentState.HELD)
-_DELAYED, _REVIEW = np.int64(PaymentState.DELAYED), np.int64(PaymentState.REVIEW)
+_CLEARED, _HELD = constant(PaymentState.CLEARED), constant(PaymentState.HELD)
+_DELAYED, _REVIEW = constant(PaymentState.DELAYED), constant(PaymentState.REVIEW)
 _HOLD_ONLY, _RAIL, _OPERATES = int(Flag.HOLD_ONLY), int(Flag.RAIL), int(Flag.OPERATES)
 _ORDINARY, _NEXT_DAY, _TO_SUSPENSE = int(Flag.ORDINARY), int(Flag.NEXT_DAY), int(Flag.TO_SUSPENSE)
 _PAY, _WITHDRAWAL = int(Kind.PAY), int(PaymentType.WITHDRAWAL)
-_PAYER_UNKNOWN, _PAYEE_UNKNOWN = np.int64(Reason.PAYER_UNKNOWN), np.int64(Reason.PAYEE_UNKNOWN)
-_SAME_ACCOUNT, _CURRENCY_MISMATCH = np.int64(Reason.SAME_ACCOUNT), np.int64(Reason.CURRENCY_MISMATCH)
-_RAIL_NOT_OFFERED, _TOO_LARGE = np.int64(Reason.RAIL_NOT_OFFERED), np.int64(Reason.BALANCE_TOO_LARGE)
-_REVIEWS_FULL = np.int64(Reason.REVIEWS_FULL)
-_TOO_MANY_HOLDS, _HOLDS_FULL = np.int64(Reason.TOO_MANY_HOLDS), np.int64(Reason.HOLDS_FULL)
+_PAYER_UNKNOWN, _PAYEE_UNKNOWN = constant(Reason.PAYER_UNKNOWN), constant(Reason.PAYEE_UNKNOWN)
+_SAME_ACCOUNT, _CURRENCY_MISMATCH = constant(Reason.SAME_ACCOUNT), constant(Reason.CURRENCY_MISMATCH)
+_RAIL_NOT_OFFERED, _TOO_LARGE = constant(Reason.RAIL_NOT_OFFERED), constant(Reason.BALANCE_TOO_LARGE)
+_REVIEWS_FULL = constant(Reason.REVIEWS_FULL)
+_TOO_MANY_HOLDS, _HOLDS_FULL = constant(Reason.TOO_MANY_HOLDS), constant(Reason.HOLDS_FULL)
 
 #: The refusals that the sandbox can force, by code.
 _FORCIBLE = np.array([code in set(Reason) - WITHOUT_TRACE - {Reason.OK} for code in range(max(Reason) + 1)])

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.process.post.rows import close_row, decline
 from penstock.state import layout as at
 from penstock.state.fold import currency_slot
 
-_DONE = np.int64(PaymentState.DONE)
-_CUSTOMER_UNKNOWN, _TIER_UNKNOWN = np.int64(Reason.CUSTOMER_UNKNOWN), np.int64(Reason.TIER_UNKNOWN)
-_CURRENCY_MISMATCH = np.int64(Reason.CURRENCY_MISMATCH)
-_CUSTOMERS_FULL, _ACCOUNTS_FULL = np.int64(Reason.CUSTOMERS_FULL), np.int64(Reason.ACCOUNTS_FULL)
+_DONE = constant(PaymentState.DONE)
+_CUSTOMER_UNKNOWN, _TIER_UNKNOWN = constant(Reason.CUSTOMER_UNKNOWN), constant(Reason.TIER_UNKNOWN)
+_CURRENCY_MISMATCH = constant(Reason.CURRENCY_MISMATCH)
+_CUSTOMERS_FULL, _ACCOUNTS_FULL = constant(Reason.CUSTOMERS_FULL), constant(Reason.ACCOUNTS_FULL)
 
 
 @kernel

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.commands import Flag, Operation, Option
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.process.post.accounts import judge_accounts
 from penstock.process.post.approvals import judge_approvals
 from penstock.process.post.holding import give_back, judge_room, name_payment, pay_out, rest_of
@@ -17,8 +15,8 @@ from penstock.process.post.moving import due_after
 from penstock.process.post.rows import close_row, decline
 from penstock.state import layout as at
 
-_HELD, _DELAYED = np.int64(PaymentState.HELD), np.int64(PaymentState.DELAYED)
-_APPROVE, _OPERATION = int(Option.APPROVE), np.int64(Operation.REVIEW)
+_HELD, _DELAYED = constant(PaymentState.HELD), constant(PaymentState.DELAYED)
+_APPROVE, _OPERATION = int(Option.APPROVE), constant(Operation.REVIEW)
 _HOLD_ONLY, _RAIL = int(Flag.HOLD_ONLY), int(Flag.RAIL)
 _ORDINARY, _NEXT_DAY = int(Flag.ORDINARY), int(Flag.NEXT_DAY)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.commands import Flag
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.state import layout as at
 from penstock.state.fold import currency_slot, fee_account, fold_row
 
-_DECLINED = np.int64(PaymentState.DECLINED)
+_DECLINED = constant(PaymentState.DECLINED)
 _TO_SUSPENSE = int(Flag.TO_SUSPENSE)
 
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.commands import Flag, Kind, Operation, Option
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
-from penstock.kit.kernels import kernel
+from penstock.kit.kernels import constant, kernel
 from penstock.process.post.accounts import is_owned
 from penstock.process.post.approvals import judge_approvals
 from penstock.process.post.giving_back import give_back_cleared
@@ -22,15 +20,15 @@ from penstock.state import layout as at
 from penstock.state.holds import find_hold, next_due
 from penstock.state.recent import find_ref
 
-_HELD, _DELAYED, _REVIEW = np.int64(PaymentState.HELD), np.int64(PaymentState.DELAYED), np.int64(PaymentState.REVIEW)
+_HELD, _DELAYED, _REVIEW = constant(PaymentState.HELD), constant(PaymentState.DELAYED), constant(PaymentState.REVIEW)
 _CLEAR, _RELEASE, _CANCEL, _EXPIRE = int(Kind.CLEAR), int(Kind.RELEASE), int(Kind.CANCEL), int(Kind.EXPIRE)
 _REFUND, _RETURN, _CHARGEBACK = int(Kind.REFUND), int(Kind.RETURN), int(Kind.CHARGEBACK)
 _DECIDE, _RECOVER = int(Kind.DECIDE_REVIEW), int(Kind.RECOVER)
 _REVERSE, _FINISH_PAID, _FINISH_UNPAID = int(Option.REVERSE), int(Option.FINISH_PAID), int(Option.FINISH_UNPAID)
 _RELEASE_REST, _OPERATES = int(Flag.RELEASE_REST), int(Flag.OPERATES)
-_ABOVE_HOLD, _UNKNOWN = np.int64(Reason.AMOUNT_ABOVE_HOLD), np.int64(Reason.PAYMENT_UNKNOWN)
-_OPEN, _AT_BANK, _REFUNDING = np.int64(Reason.PAYMENT_OPEN), np.int64(Reason.PAYMENT_AT_BANK), np.int64(Reason.PAYMENT_REFUNDING)
-_OPERATION = np.int64(Operation.RECOVER)
+_ABOVE_HOLD, _UNKNOWN = constant(Reason.AMOUNT_ABOVE_HOLD), constant(Reason.PAYMENT_UNKNOWN)
+_OPEN, _AT_BANK, _REFUNDING = constant(Reason.PAYMENT_OPEN), constant(Reason.PAYMENT_AT_BANK), constant(Reason.PAYMENT_REFUNDING)
+_OPERATION = constant(Operation.RECOVER)
 
 
 @kernel
@@ -102,7 +100,7 @@ def _act_on_hold(state: Any, terms: Any, row: Any, slot: int) -> None:
 @kernel
 def _amount(row: Any, hold: Any) -> int:
     """How much of a hold a command is about; 0 = all that is held."""
-    partial = row["kind"] == _CLEAR or row["kind"] == _RELEASE  # noqa: PLR1714 - a kernel
+    partial = row["kind"] in (_CLEAR, _RELEASE)
     return row["amount_minor"] if partial and row["amount_minor"] > 0 else rest_of(hold)
 
 
@@ -116,17 +114,21 @@ def _judge_hold(terms: Any, row: Any, hold: Any) -> int:
     reason = REFUSALS[hold[at.HOLD_STATE], kind]
     if reason != 0:
         return reason
-    banked = at_bank(hold)
+    return _judge_bank(row, hold)
+
+
+@kernel
+def _judge_bank(row: Any, hold: Any) -> int:
+    """Why a command may not touch a payment that is at the bank, or must not treat one as if it were; 0 = it may."""
+    kind, banked = row["kind"], at_bank(hold)
+    waiting = hold[at.HOLD_STATE] == _HELD
     if kind == _RECOVER:
-        finishes = row["option"] in (_FINISH_PAID, _FINISH_UNPAID)
-        if banked and finishes:
+        if banked and row["option"] in (_FINISH_PAID, _FINISH_UNPAID):
             return 0
-        return _OPEN if hold[at.HOLD_STATE] == _HELD else _REFUNDING
+        return _OPEN if waiting else _REFUNDING
     if banked and (kind == _CANCEL or row["flags"] & _OPERATES == 0):
-        return _AT_BANK if hold[at.HOLD_STATE] == _HELD else _REFUNDING
-    if banked and _amount(row, hold) != rest_of(hold):
-        return _ABOVE_HOLD
-    return 0
+        return _AT_BANK if waiting else _REFUNDING
+    return _ABOVE_HOLD if banked and _amount(row, hold) != rest_of(hold) else 0
 
 
 @kernel
