@@ -8,6 +8,7 @@ checkpoint that was caught while the lane worked: same outcomes, same balances, 
 from __future__ import annotations
 
 import os
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +18,8 @@ import numpy as np
 from hypothesis import HealthCheck, Phase, given, settings
 from numpy.typing import NDArray
 from support import life
-from support.database import Database
-from support.lanes import START_US, image, next_lane, policy_toml, settings_for, start_lane
+from support.database import PARTITION_ROWS, Database
+from support.lanes import START_US, close_partitions, image, next_lane, policy_toml, settings_for, start_lane
 from support.oracle import Oracle, Outcome
 
 from penstock.contracts.commands import Flag, Kind, Status
@@ -30,7 +31,8 @@ from penstock.state import layout as at
 from penstock.state.checkpoint import Checkpointer
 
 _BANK = "https://127.0.0.1:1"
-_PIECE = 16_384
+_PIECE = 8_192  # a checkpoint takes many batches
+_SMALL = 70  # rows: two partitions are closed by the end
 _COMMANDS = 75
 
 
@@ -40,6 +42,7 @@ class Setting(NamedTuple):
     overflow: str
     sandbox: bool
     bank: bool
+    closing: bool  # small partitions, which the lane forgets as soon as they are full
 
 
 class Twin:
@@ -65,9 +68,15 @@ class Twin:
         replies, _ = self.lane.process(np.concatenate(commands), {}, now_us)
         self.outcomes += [_outcome(reply) for reply in replies]
 
+    def forget(self) -> None:
+        """Close the partitions that are full."""
+        if self.settings.partition_rows == _SMALL:
+            close_partitions(self.database, self.lane)
+
     def finish_checkpoint(self) -> None:
         while self.checkpointer.running:
             self.checkpointer.step(self.lane.state, self.lane.writer.position.digest)
+            time.sleep(0.001)  # the disk is slower
         self.checkpointer.wait()
 
     def close(self) -> None:
@@ -83,7 +92,7 @@ def _settings(home: Path, setting: Setting) -> Settings:
     file.write_text(policy_toml(life.life_policy(setting.overflow)), "utf-8")
     return settings_for(
         home, next_lane(), policy_file=str(file), sandbox=int(setting.sandbox), bank_url=_BANK if setting.bank else "",
-        expiries_per_batch=64, clock_jump_s=400 * 86_400.0, **life.CAPS,
+        expiries_per_batch=64, clock_jump_s=400 * 86_400.0, partition_rows=_SMALL if setting.closing else PARTITION_ROWS, **life.CAPS,
     )  # fmt: skip
 
 
@@ -104,14 +113,16 @@ def _outcome(reply: Any) -> Outcome:
     deadline=None, suppress_health_check=list(HealthCheck), print_blob=False,
 )  # fmt: skip
 @given(
-    setting=st.builds(Setting, st.sampled_from(["reject", "allow"]), st.booleans(), st.sampled_from([True, True, False])),
-    seed=st.integers(0, 2**32), batches=st.integers(1, 25), checkpoint_after=st.integers(0, 8),
+    setting=st.builds(
+        Setting, st.sampled_from(["reject", "allow"]), st.booleans(), st.sampled_from([True, True, False]), st.booleans()
+    ),
+    seed=st.integers(0, 2**32), batches=st.integers(1, 25), checkpoint_after=st.integers(0, 8), restart_after=st.integers(0, 30),
 )  # fmt: skip
 def test_lane_agrees_with_the_oracle_however_batches_are_cut(
-    database: Database, home: Path, setting: Setting, seed: int, batches: int, checkpoint_after: int
+    database: Database, home: Path, setting: Setting, seed: int, batches: int, checkpoint_after: int, restart_after: int
 ) -> None:
     with closing(Twin(database, home, setting)) as one, closing(Twin(database, home, setting)) as other:
-        Comparison(setting, seed, one, other).run(batches, checkpoint_after)
+        Comparison(setting, seed, one, other).run(batches, checkpoint_after, restart_after)
 
 
 class Comparison:
@@ -126,7 +137,7 @@ class Comparison:
         self.expected: list[Outcome] = []
         self.now_us = START_US
 
-    def run(self, batches: int, checkpoint_after: int) -> None:
+    def run(self, batches: int, checkpoint_after: int, restart_after: int) -> None:
         furniture = life.furnish()
         self.expected = [self.oracle.tell(c[0], START_US + i) for i, c in enumerate(furniture)]
         self.one.run(furniture, START_US)
@@ -137,6 +148,8 @@ class Comparison:
             if number == checkpoint_after:
                 self.one.checkpointer.begin(self.one.lane.state)
             self._batch(_COMMANDS // batches)
+            if number == restart_after:
+                self.other.recover(self.now_us)
         self._time_goes_on()
         self.one.finish_checkpoint()
         self._compare()
@@ -152,6 +165,8 @@ class Comparison:
             self.other.run([made], self.now_us + place)
         self.commands += batch
         self.now_us += count
+        self.one.forget()
+        self.other.forget()
 
     def _time_goes_on(self) -> None:
         """Nobody asks anything any more, and what is due falls due."""

@@ -17,12 +17,22 @@ from penstock.contracts.lane_port import Reply
 from penstock.contracts.policy import Policy
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State
-from penstock.journal import partitions, reader
 from penstock.process.lane import Lane
 from penstock.state import layout as at
 from support import life
 from support.database import Database
-from support.lanes import CLIENT, CNY, START_US, command, next_lane, policy_toml, run, settings_for, start_lane
+from support.lanes import (
+    CLIENT,
+    CNY,
+    START_US,
+    close_partitions,
+    command,
+    next_lane,
+    policy_toml,
+    run,
+    settings_for,
+    start_lane,
+)
 
 #: The fields of a command that two approvers have approved.
 APPROVED = {"maker": 1, "approval_1": 2, "approval_2": 3}
@@ -162,11 +172,7 @@ class Town:
         while missing > 0:
             batch = [self.make(Kind.PAY, **self.paying(1)) for _ in range(min(missing, self.settings.batch_rows))]
             missing -= len(self.send_batch(*batch))
-        with self.database.connect("penstock_keeper", autocommit=True) as connection:
-            partitions.close_and_index(connection, self.settings.lane, self.lane.last_seq)
-        with self.database.connect("penstock_keeper") as connection:
-            partitions.ensure_ahead(connection, self.settings.lane, self.lane.last_seq, rows, 3)
-        self.lane.learn_partitions(reader.read_partitions(self.lane.writer.connection, self.settings.lane))
+        close_partitions(self.database, self.lane)
         return int(self.lane.state.scalars[0, at.FIRST_PARTITION])
 
     def proof(self) -> None:

@@ -32,8 +32,8 @@ _PAYMENTS: Final = """
     FROM journal AS first
     LEFT JOIN LATERAL (
         SELECT seq, state, left_minor FROM journal AS later
-        WHERE later.lane = first.lane AND later.ref_seq = first.seq AND later.ref_seq > 0 AND later.ref_prev_seq > 0
-          AND later.seq < %(hot)s
+        WHERE later.lane = %(lane)s AND later.ref_seq = first.seq AND later.ref_seq > 0 AND later.ref_prev_seq > 0
+          AND later.seq > first.seq AND later.seq < %(hot)s
         ORDER BY later.seq DESC LIMIT 1
     ) AS latest ON true
     WHERE first.lane = %(lane)s AND first.seq = ANY(%(seqs)s)
