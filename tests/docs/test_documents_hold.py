@@ -21,7 +21,7 @@ FENCE = re.compile(r"^[ ]*```.*?^[ ]*```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 PATH = re.compile(r"`((?:src|tests|docs|examples)/[\w./-]+)`")
 TARGET = re.compile(r"(?:^|`|\s)make ([a-z][a-z-]*)(?=[\s`]|$)")
-COMMAND = re.compile(r"`penstock ([a-z]+)")
+COMMAND = re.compile(r"`penstock ([a-z][a-z-]*)")
 
 
 def named(page: Path) -> str:
