@@ -25,7 +25,7 @@ STAFF = ("review", "control", "approve", "operate")
 @pytest.fixture(scope="module")
 def installation() -> Iterator[Installation]:
     changes = {**BUSY, "review_claim_s": "600", "bank_url": "http://127.0.0.1:9", "rail_answer_s": "2"}  # nobody is there
-    with installed(policy=journey_policy(datetime.now(UTC)), **changes) as running:
+    with installed(policy=journey_policy(datetime.now(UTC), review_deadline_s=3_600), **changes) as running:
         yield running
 
 

@@ -18,7 +18,7 @@ NARROW = {
 }  # fmt: skip
 
 
-def journey_policy(now: datetime, reviews_per_hour: int = 1_000) -> str:
+def journey_policy(now: datetime, reviews_per_hour: int = 1_000, review_deadline_s: int = 3) -> str:
     """The policy as TOML; it is about noon in its time zone, so that no test sees midnight.
 
     :param now: in UTC.
@@ -42,7 +42,7 @@ def journey_policy(now: datetime, reviews_per_hour: int = 1_000) -> str:
                 FeeRule("withdrawal", "CNY", fixed=7),
                 FeeRule("chargeback", "CNY", fixed=15),
             ),
-            reviews=(ReviewRule("bill", "USD", deadline_s=3, default="reject", above=REVIEWED),),
+            reviews=(ReviewRule("bill", "USD", deadline_s=review_deadline_s, default="reject", above=REVIEWED),),
             reviews_per_hour=reviews_per_hour,
             ordinary_s=2,
         )
