@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, Phase, given, settings
 from numpy.typing import NDArray
 from support import life
@@ -25,8 +27,11 @@ from support.oracle import Oracle, Outcome
 from penstock.contracts.commands import Flag, Kind, Status
 from penstock.contracts.money import BY_CODE
 from penstock.contracts.states import State
+from penstock.journal.heads import HeadSigner
 from penstock.kit.settings import Settings
 from penstock.process.lane import Lane
+from penstock.review.verify.actions import Request, verify
+from penstock.review.verify.report import as_words
 from penstock.state import layout as at
 from penstock.state.checkpoint import Checkpointer
 
@@ -232,3 +237,19 @@ def _compare_counters(lane: Lane, oracle: Oracle) -> None:
             if (customer, BY_CODE[currency].slot) == (purse[at.PURSE_CUSTOMER], purse[at.PURSE_CURRENCY]):
                 cell = at.FIRST_CELL + kind * at.CELL_WIDTH
                 assert purse[cell + 2 * window + (what == "count")] == used
+
+
+@pytest.mark.parametrize("overflow", ["reject", "allow"])
+def test_the_auditor_agrees_with_the_lane_and_the_oracle(database: Database, home: Path, overflow: str) -> None:
+    """Three who share no code: what random commands wrote into the journal is recomputed from nothing else."""
+    seeds = range(int(os.environ.get("PENSTOCK_EXAMPLES", "20")) // 3)
+    for seed in seeds:
+        setting = Setting(overflow, sandbox=seed % 2 == 1, bank=seed % 3 > 0, closing=seed % 2 == 0)
+        with closing(Twin(database, home, setting)) as one, closing(Twin(database, home, setting)) as other:
+            Comparison(setting, seed, one, other).run(10, 2, 99)
+    heads = home / "heads"
+    HeadSigner(heads, Ed25519PrivateKey.generate())
+    request = Request(heads, home / "checkpoints", heads / "public.pem", checkpoint=True)
+    report = verify(lambda: database.connect("penstock_auditor"), request)
+    assert report.ok, "\n".join(line for line in as_words(report, 1.0) if not line.startswith("Lane"))
+    assert len(report.lanes) == 2 * len(seeds)

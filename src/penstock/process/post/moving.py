@@ -63,7 +63,6 @@ def pay(state: Any, terms: Any, row: Any, command: Any) -> None:
     payer, payee, slot = command["payer_account"], command["payee_account"], currency_slot(command["currency"])
     payer_known = is_owned(state, payer, command["client"])
     payee_known = is_customer_account(state, payee)
-    row["flags"] &= ~_RAIL
     if payer_known:
         name_payer(state, row, payer)
     if payee_known:

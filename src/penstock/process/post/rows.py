@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.contracts.commands import Flag
+from penstock.contracts.commands import Flag, Kind
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import constant, kernel
 from penstock.state import layout as at
 from penstock.state.fold import currency_slot, fee_account, fold_row
 
 _DECLINED = constant(PaymentState.DECLINED)
-_TO_SUSPENSE = int(Flag.TO_SUSPENSE)
+_WITHDRAW = constant(Kind.WITHDRAW)
+_TO_SUSPENSE, _RAIL = int(Flag.TO_SUSPENSE), int(Flag.RAIL)
 
 
 @kernel
@@ -35,7 +36,8 @@ def describe_command(row: Any, command: Any, fingerprint: int) -> None:
     row["amount_minor"] = command["amount_minor"]
     row["payment_type"] = command["payment_type"]
     row["currency"] = command["currency"]
-    row["flags"] = command["flags"] & ~_TO_SUSPENSE  # the lane says what went there
+    # the lane says what went to suspense, and which refund leaves by the bank
+    row["flags"] = command["flags"] & ~(_TO_SUSPENSE if command["kind"] == _WITHDRAW else _TO_SUSPENSE | _RAIL)
     row["option"] = command["option"]
     row["maker"] = command["maker"]
     row["approval_1"] = command["approval_1"]
