@@ -149,7 +149,7 @@ def _payment_view(
         state=STATES[newest.state],
         reason=REASONS[newest.reason],
         reason_code=newest.reason,
-        type=TYPES[first.payment_type],
+        type=TYPES[first.payment_type] if first.payment_type else None,
         currency=CURRENCY_CODES[first.currency],
         amount_minor=first.amount_minor,
         cleared_minor=counted.cleared,

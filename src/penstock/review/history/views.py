@@ -103,7 +103,7 @@ class PaymentView(msgspec.Struct, frozen=True):
     state: str
     reason: str
     reason_code: int
-    type: str
+    type: str | None  # None: a deposit is of no type
     currency: str
     amount_minor: int
     cleared_minor: int
