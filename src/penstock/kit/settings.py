@@ -90,6 +90,8 @@ class Settings:
     duplicate_bare_window_s: int = _setting(60, "seconds", "the same without a reference; at most duplicate_window_s counts", 0, 86_400)
     rail_answer_s: int = _setting(3_600, "seconds", "a payment at the bank without an answer for so long is stuck", 1, 30 * 86_400)
     tail_rows: int = _setting(2_000, "rows", "most journal rows that a tail handles in one transaction", 1, 100_000)
+    tail_busy_rows_per_second: float = _setting(5_000.0, "rows/s", "above this speed of the lane tails rest, and catch up later", 0, 1e9)
+    tail_share: float = _setting(0.02, "of its time", "how much each tail works then", 0.001, 1)
     event_scan_rows: int = _setting(50_000, "rows", "journal rows that one request for events looks at, at most", 1_000, 10_000_000)
     event_wait_s: float = _setting(30.0, "seconds", "longest `wait_s` of a request for events", 0, 300)
     event_look_s: float = _setting(0.2, "seconds", "pause between two looks for new events while requests wait", 0.01, 10)

@@ -20,28 +20,19 @@ _FIRST_WINDOW = constant(Reason.LIMIT_DAY_AMOUNT)
 
 
 @kernel
-def limit_of(state: Any, terms: Any, row: Any, kind: int, slot: int, field: int) -> int:
-    """A field of ``LIMIT_FIELDS`` for the row's customer: the customer's own while it lasts, else the tier's."""
-    purse: Any = np.int64(row["purse"])
-    if state.purses[purse, at.OVERRIDDEN] != 0:
-        own = state.overrides[find_override(state, purse, kind, field)]
-        if own[at.OVERRIDE_KEY] != 0 and own[at.OVERRIDE_UNTIL_US] > row["time_us"]:
-            return own[at.OVERRIDE_VALUE]
-    return terms.limits[row["tier"], kind, slot, field]
-
-
-@kernel
 def judge_limits(state: Any, terms: Any, row: Any, slot: int, amount: int) -> int:
     """The reason with which the limits refuse an amount of the row's payer, 0 = they allow it.
 
     The limits' fields and the purse's counters have the same order: amount and count of day, month and
     year. A counter never exceeds NO_LIMIT, so nothing here overflows.
     """
-    reason = _judge_single(state, terms, row, slot, amount)
-    if reason != 0:
-        return reason
     kind: Any = np.int64(row["payment_type"])
-    day, purse = row["business_day"], state.purses[row["purse"]]
+    tier, day, purse = row["tier"], row["business_day"], state.purses[row["purse"]]
+    if not terms.offered[tier, kind, slot]:
+        return _NOT_OFFERED
+    own, all_types = terms.limits[tier, kind, slot], terms.limits[tier, _ANY, slot]
+    if amount > _limit(state, row, kind, _SINGLE_FIELD, own) or amount > _limit(state, row, _ANY, _SINGLE_FIELD, all_types):
+        return _SINGLE
     month = month_of_day(day)
     own_cell = at.FIRST_CELL + kind * at.CELL_WIDTH
     all_cell = at.FIRST_CELL + _ANY * at.CELL_WIDTH
@@ -50,9 +41,9 @@ def judge_limits(state: Any, terms: Any, row: Any, slot: int, amount: int) -> in
         current = _is_current(purse, field // 2, day, month)
         own_used = purse[own_cell + field] if current else 0
         all_used = purse[all_cell + field] if current else 0
-        if own_used > limit_of(state, terms, row, kind, slot, 1 + field) - step:
+        if own_used > _limit(state, row, kind, 1 + field, own) - step:
             return _FIRST_WINDOW + field
-        if all_used > limit_of(state, terms, row, _ANY, slot, 1 + field) - step:
+        if all_used > _limit(state, row, _ANY, 1 + field, all_types) - step:
             return _FIRST_WINDOW + field
     return 0
 
@@ -60,30 +51,34 @@ def judge_limits(state: Any, terms: Any, row: Any, slot: int, amount: int) -> in
 @kernel
 def judge_limits_again(state: Any, terms: Any, row: Any, slot: int, amount: int, limit_day: int) -> int:
     """As ``judge_limits``, for an amount that was counted on ``limit_day``: the counters contain it already."""
-    reason = _judge_single(state, terms, row, slot, amount)
-    if reason != 0:
-        return reason
     kind: Any = np.int64(row["payment_type"])
-    purse = state.purses[row["purse"]]
+    tier, purse = row["tier"], state.purses[row["purse"]]
+    if not terms.offered[tier, kind, slot]:
+        return _NOT_OFFERED
+    own, all_types = terms.limits[tier, kind, slot], terms.limits[tier, _ANY, slot]
+    if amount > _limit(state, row, kind, _SINGLE_FIELD, own) or amount > _limit(state, row, _ANY, _SINGLE_FIELD, all_types):
+        return _SINGLE
     own_cell = at.FIRST_CELL + kind * at.CELL_WIDTH
     all_cell = at.FIRST_CELL + _ANY * at.CELL_WIDTH
     for field in range(at.CELL_WIDTH):
         if _same_window(field // 2, limit_day, row["business_day"]):
-            if purse[own_cell + field] > limit_of(state, terms, row, kind, slot, 1 + field):
+            if purse[own_cell + field] > _limit(state, row, kind, 1 + field, own):
                 return _FIRST_WINDOW + field
-            if purse[all_cell + field] > limit_of(state, terms, row, _ANY, slot, 1 + field):
+            if purse[all_cell + field] > _limit(state, row, _ANY, 1 + field, all_types):
                 return _FIRST_WINDOW + field
     return 0
 
 
 @kernel
-def _judge_single(state: Any, terms: Any, row: Any, slot: int, amount: int) -> int:
-    kind: Any = np.int64(row["payment_type"])
-    if not terms.offered[row["tier"], kind, slot]:
-        return _NOT_OFFERED
-    if amount > limit_of(state, terms, row, kind, slot, _SINGLE_FIELD) or amount > limit_of(state, terms, row, _ANY, slot, _SINGLE_FIELD):
-        return _SINGLE
-    return 0
+def _limit(state: Any, row: Any, kind: int, field: int, of_tier: Any) -> int:
+    """A field of ``LIMIT_FIELDS`` for the row's customer: the customer's own while it lasts, else the tier's."""
+    if state.purses[row["purse"], at.OVERRIDDEN] == 0:
+        return of_tier[field]
+    purse: Any = np.int64(row["purse"])
+    own = state.overrides[find_override(state, purse, kind, field)]
+    if own[at.OVERRIDE_KEY] != 0 and own[at.OVERRIDE_UNTIL_US] > row["time_us"]:
+        return own[at.OVERRIDE_VALUE]
+    return of_tier[field]
 
 
 @kernel

@@ -1,0 +1,32 @@
+"""How fast a tail may go while the lane is busy: payments come first, and what a tail missed it makes up for later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_WINDOW_S: Final = 0.5
+_LONGEST_REST_S: Final = 5.0
+
+
+@dataclass
+class Pace:
+    """Watches the lane's speed, and says how long a tail that is behind rests after each piece of work."""
+
+    rows_per_second: float = 0.0
+    _seq: int = -1
+    _since_s: float = 0.0
+
+    def look(self, last_seq: int, now_s: float) -> None:
+        """Note where the lane is; ``now_s`` is monotonic."""
+        if self._seq < 0:
+            self._seq, self._since_s = last_seq, now_s
+        elif now_s - self._since_s >= _WINDOW_S:
+            self.rows_per_second = (last_seq - self._seq) / (now_s - self._since_s)
+            self._seq, self._since_s = last_seq, now_s
+
+    def rest_s(self, worked_s: float, busy_rows_per_second: float, share: float) -> float:
+        """How long to rest after so much work: above that speed of the lane, so long that work is ``share`` of the time."""
+        if self.rows_per_second <= busy_rows_per_second:
+            return 0.0
+        return min(worked_s * (1.0 / share - 1.0), _LONGEST_REST_S)
