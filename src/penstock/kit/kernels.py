@@ -27,6 +27,7 @@ _FEEDS = {f"contracts/{name}" for name in ("commands", "money", "policy", "reaso
 }
 
 config: Any = numba.config
+_njit: Any = numba.njit  # whose types do not know all of its options
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -57,7 +58,8 @@ def kernel(function: F) -> F:
 
     Kernels allocate nothing, so numba's counting of references is off: it took half of their time.
     """
-    return cast("F", numba.njit(cache=True, nogil=True, fastmath=False, _nrt=False)(function))
+    compiled = _njit(cache=True, nogil=True, fastmath=False, _nrt=False)(function)
+    return cast("F", compiled)
 
 
 def constant(number: int) -> int:
