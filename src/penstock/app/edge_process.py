@@ -29,6 +29,7 @@ from penstock.app.edge.metrics import EdgeMetrics
 from penstock.app.edge.ordinary import Inside, make_app
 from penstock.app.edge.server import make_server, tls_context
 from penstock.app.edge.watch import Watch
+from penstock.app.ending import end_tasks
 from penstock.contracts.ids import PublicIds
 from penstock.contracts.office import Office
 from penstock.contracts.reading import Reading
@@ -89,10 +90,8 @@ async def open_door(
     try:
         yield door
     finally:
-        for task in tasks:
-            task.cancel()
         feed.close()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
         lane.close()
         keys.close()
         await database.close()

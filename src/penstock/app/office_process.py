@@ -26,6 +26,7 @@ from psycopg_pool import PoolTimeout
 
 from penstock.app import wiring
 from penstock.app.edge.lane_link import LaneLink
+from penstock.app.ending import end_tasks
 from penstock.app.office.all_jobs import make_jobs
 from penstock.app.office.database import OfficeDatabase
 from penstock.app.office.jobs import Health, Job, Services, keep
@@ -80,9 +81,7 @@ async def open_office(
         tasks += _start_jobs(choose(services), services)
         yield services
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await end_tasks(tasks)
         await closing.aclose()
         lane.close()
         await database.close()
