@@ -72,7 +72,11 @@ def receiving(certificate: Certificate | None = None) -> Iterator[Receiver]:
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
+            length = int(self.headers["content-length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                self.close_connection = True  # the sender died in the middle: that is no request
+                return
             request = Received(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
             made.received.append(request)
             status, headers, content = made.answer(request)
