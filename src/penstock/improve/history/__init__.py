@@ -1,0 +1,1 @@
+"""History: past payments with their labels, as columns."""
