@@ -1,0 +1,1 @@
+"""Learning: from labelled histories to a model that can be published, with a card that says what it is worth."""

@@ -1,0 +1,1 @@
+"""The decision: what is known of a payment, its score, its verdict."""
