@@ -33,6 +33,8 @@ class Kind(IntEnum):
     SET_CUSTOMER = 16  # tier, limits of this customer alone
     RECOVER = 17  # an approved correction
     SET_APPROVALS = 18  # how many approvers an operation needs
+    LABEL = 19  # what has become known of a payment: fraud, genuine, or nothing any more
+    PUBLISH_MODEL = 20  # put a model in force, or none
 
 
 class Query(IntEnum):
@@ -67,6 +69,7 @@ class Flag(IntFlag):
     ORDINARY = 64  # pay: arrives after the policy's `ordinary_s`
     NEXT_DAY = 128  # pay: arrives after the policy's `next_day_s`
     REMOVE = 256  # set_customer: take the limit of this customer alone away
+    LOCATED = 512  # pay: latitude and longitude are given
 
 
 class Option(IntEnum):
@@ -102,6 +105,13 @@ class Option(IntEnum):
     MOVE_SUSPENSE = 33  # from suspense to the account that it belongs to
     # set_approvals: APPROVALS + the number of an Operation
     APPROVALS = 40
+    # label
+    LABEL_FRAUD = 50
+    LABEL_GENUINE = 51
+    LABEL_NONE = 52  # revoked: nothing is known of it
+    # publish_model
+    MODEL_IN_FORCE = 60
+    MODEL_WITHDRAWN = 61
 
 
 #: Sandbox: `option` FORCE_REASON + a reason's code forces that refusal, FORCE_STATE + a state that outcome.
@@ -117,11 +127,13 @@ class Operation(IntEnum):
     REVIEW = 2  # a decision above the policy's `review_approval_above`
     RECOVER = 3
     APPROVALS = 4  # fewer approvers for an operation
+    PUBLISH = 5  # a model
 
 
 #: Approvers that an operation needs until SET_APPROVALS says otherwise (mission P2), and the most it may.
 APPROVERS: Final = {
     Operation.LIMITS: 2, Operation.UNFREEZE: 1, Operation.REVIEW: 1, Operation.RECOVER: 1, Operation.APPROVALS: 2,
+    Operation.PUBLISH: 1,
 }  # fmt: skip
 MOST_APPROVERS: Final = 3
 #: `until_us` and `expires_us` of what does not end by itself.
@@ -149,6 +161,11 @@ COMMAND: Final = np.dtype(
         ("lifetime_us", "i8"),  # of a hold, 0 = the policy's default
         ("from_us", "i8"),  # set_account: when a freeze begins, 0 = now
         ("until_us", "i8"),  # set_account, set_customer: when it ends by itself, 0 = never
+        ("instrument", "i8"),  # pay: keyed hashes of what the payment came by, 0 = not said
+        ("device", "i8"),
+        ("network", "i8"),
+        ("place", "i8"),
+        ("category", "i8"),
         ("client", "i4"),  # the API client that sends it
         ("customer", "i4"),  # open_account, set_customer: whose
         ("payload_bytes", "i4"),  # length of the side record's text
@@ -156,12 +173,22 @@ COMMAND: Final = np.dtype(
         ("approval_1", "i4"),  # the persons who approved, 0 = nobody
         ("approval_2", "i4"),
         ("approval_3", "i4"),
+        ("latitude_e4", "i4"),  # pay: ten-thousandths of a degree, with the flag LOCATED
+        ("longitude_e4", "i4"),
+        ("extra_1", "i4"),  # pay: sign(x) log2(1 + |x|) of the caller's extra numbers, in 65536ths
+        ("extra_2", "i4"),
+        ("extra_3", "i4"),
+        ("extra_4", "i4"),
         ("kind", "i2"),
         ("payment_type", "i2"),
         ("currency", "i2"),  # ISO numeric, 0 = not said
         ("tier", "i2"),  # open_customer, set_customer
         ("flags", "i2"),
         ("option", "i2"),
+        ("channel", "i2"),  # pay: from 1, 0 = not said
+        ("factors", "i2"),  # pay: bitmask of the factors by which the payer was verified
+        ("verification", "i2"),  # pay: how many kinds of factor (know, have, are) that makes
+        ("extras_given", "i2"),  # pay: bit n - 1 is set when extra_n is given
     ],
     align=True,
 )
@@ -181,6 +208,8 @@ REPLY: Final = np.dtype(
         ("fee_minor", "i8"),
         ("expires_us", "i8"),
         ("left_minor", "i8"),  # what can still be given back of the payment
+        ("score", "f4"),  # of the model, 0 while model_version is 0
+        ("model_version", "i4"),
         ("customer", "i4"),
         ("payload_bytes", "i4"),
         ("kind", "i2"),

@@ -27,6 +27,8 @@ EVENT_TYPES: Final = {
         EventType("payment.delayed", "A payment is held and clears at a set time.", "支付已冻结，将在约定时间到账。"),
         EventType("payment.review", "A payment waits for a review.", "支付等待人工审核。"),
         EventType("payment.declined", "A payment was declined.", "支付被拒绝。"),
+        EventType("payment.challenge", "A payment was not carried out: the payer has to be verified.", "支付未执行：需验证付款人。"),
+        EventType("payment.labelled", "A payment was labelled as fraud or genuine, or its label was revoked.", "支付已标记为欺诈或正常，或标记已撤销。"),
         EventType("payment.released", "A held payment was given back.", "冻结的支付已退回。"),
         EventType("payment.partly_released", "A part of a held payment was given back.", "冻结支付的一部分已退回。"),
         EventType("payment.cancelled", "A payment was cancelled.", "支付已取消。"),
@@ -70,6 +72,8 @@ EVENT_TYPES: Final = {
         EventType("suspense.credited", "Money could not be credited and went to suspense.", "资金无法入账，已转入挂账。"),
         EventType("suspense.moved", "Money in suspense was moved to the account that it belongs to.", "挂账资金已转入所属账户。"),
         EventType("policy.published", "A policy came into force.", "新政策已生效。"),
+        EventType("model.published", "A model came into force.", "新模型已生效。"),
+        EventType("model.withdrawn", "The model was withdrawn.", "模型已停用。"),
         EventType("approvals.changed", "The number of approvers of an operation was set.", "操作所需审批人数已设置。"),
     )
 }  # fmt: skip

@@ -98,7 +98,7 @@ class Group(StrEnum):
     LABELS = "labels"
     SWITCHING = "switching"
     TRAVEL = "travel"
-    PASS_THROUGH = "pass_through"
+    PASS_THROUGH = "pass_through"  # noqa: S105 - money that passes through, not a password
     FAILURES = "failures"
 
 

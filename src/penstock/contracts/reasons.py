@@ -29,11 +29,13 @@ class Reason(IntEnum):
     TIER_UNKNOWN = 25
     SAME_ACCOUNT = 26
     CURRENCY_MISMATCH = 27
+    MODEL_UNKNOWN = 28
     # who may, and whether there is a way
     APPROVALS_MISSING = 30
     APPROVAL_OWN = 31
     APPROVERS_OUT_OF_BOUNDS = 32
     RAIL_NOT_OFFERED = 35
+    MODEL_REFUSED = 36
     # the state of the payment
     PAYMENT_CLEARED = 40
     PAYMENT_RELEASED = 41
@@ -51,9 +53,12 @@ class Reason(IntEnum):
     PAYMENT_RETURNED = 53
     PAYMENT_CHARGED_BACK = 54
     PAYMENT_REVERSED = 55
+    PAYMENT_CHALLENGED = 56
     NOT_REFUNDABLE = 60
     AMOUNT_ABOVE_HOLD = 61
     AMOUNT_ABOVE_LEFT = 62
+    NOT_LABELLABLE = 63
+    LABEL_UNCHANGED = 64
     # the state of the accounts
     PAYER_CLOSED = 70
     PAYEE_CLOSED = 71
@@ -74,6 +79,9 @@ class Reason(IntEnum):
     INSUFFICIENT_FUNDS = 90
     FUNDS_FROZEN = 91
     BALANCE_TOO_LARGE = 92
+    # risk
+    RISK_BLOCKED = 95
+    VERIFICATION_NEEDED = 96
     # capacity
     REVIEWS_FULL = 100
     TOO_MANY_HOLDS = 101
@@ -81,6 +89,7 @@ class Reason(IntEnum):
     ACCOUNTS_FULL = 103
     HOLDS_FULL = 104
     OWN_LIMITS_FULL = 105
+    LABELS_FULL = 106
 
 
 class Retry(StrEnum):
@@ -355,6 +364,42 @@ EXPLANATIONS: Final[dict[Reason, Explanation]] = {
     Reason.ACCOUNTS_FULL: _full("No more accounts can be opened.", "暂时无法新开账户。"),
     Reason.HOLDS_FULL: _full("No more payments can be held.", "暂时无法冻结更多支付。"),
     Reason.OWN_LIMITS_FULL: _full("No more limits of single customers can be set.", "暂时无法设置更多客户专属限额。"),
+    Reason.LABELS_FULL: _full("No more payments can be labelled.", "暂时无法标记更多支付。"),
+    Reason.PAYMENT_CHALLENGED: _final("The payment was not carried out: the payer had to be verified.", "该笔支付因需验证付款人而未执行。"),
+    Reason.MODEL_UNKNOWN: Explanation(
+        404, "NARR", Retry.AFTER_CHANGE,
+        "There is no model of this name.", "Upload the model first, then publish it.",
+        "没有该名称的模型。", "请先上传模型，再发布。",
+    ),
+    Reason.MODEL_REFUSED: Explanation(
+        422, "NARR", Retry.AFTER_CHANGE,
+        "The model does not fit this lane: other features, another maturity of labels, or it gives no valid score.",
+        "Train the model again with this version, and with the maturity of labels of the policy.",
+        "模型与本系统不匹配：特征版本或标签成熟期不同，或无法给出有效评分。",
+        "请用当前版本及政策规定的标签成熟期重新训练模型。",
+    ),
+    Reason.NOT_LABELLABLE: Explanation(
+        409, "NARR", Retry.NEVER,
+        "Only payments between customers can be labelled.", "Name the payment that the money left by.",
+        "只有客户之间的支付可以标记。", "请指明资金转出的那笔支付。",
+    ),
+    Reason.LABEL_UNCHANGED: Explanation(
+        409, "NARR", Retry.NEVER,
+        "The payment carries this label already.", "Nothing to do.",
+        "该笔支付已有此标记。", "无需操作。",
+    ),
+    Reason.RISK_BLOCKED: Explanation(
+        402, "FR01", Retry.NEVER,
+        "The payment was stopped to protect you from fraud.",
+        "If you wanted this payment, contact customer service.",
+        "为保护您的资金安全，该笔支付已被拦截。", "如确为本人操作，请联系客服。",
+    ),
+    Reason.VERIFICATION_NEEDED: Explanation(
+        402, "NARR", Retry.AFTER_CHANGE,
+        "The payer has to be verified more strongly.",
+        "Verify the payer with a further factor, then pay again under a new id and name the factors.",
+        "需要对付款人进行更强的身份验证。", "请增加一种验证方式，再用新编号重新付款并注明验证方式。",
+    ),
 }
 
 #: Reasons with which nothing is recorded: the id stays free, or belongs to another instruction.

@@ -22,10 +22,12 @@ from typing import Final
 
 import numpy as np
 
+from penstock.contracts.features import SLOTS
+
 #: Version of the canonical encoding, the first byte that each batch's digest covers.
 ENCODING_VERSION: Final = 1
-#: Bytes of the feature vector: 64 slots of half precision. Absent (NULL) while feature_registry is 0.
-FEATURE_BYTES: Final = 128
+#: Bytes of the feature vector: slots of half precision. In the table NULL while feature_registry is 0.
+FEATURE_BYTES: Final = 2 * SLOTS
 
 ROW: Final = np.dtype(
     [
@@ -73,9 +75,19 @@ ROW: Final = np.dtype(
         ("factors", "<i2"),  # bitmask of the factors used
         ("feature_registry", "<i2"),  # version, 0 = no vector
         ("flags", "<i2"),
-        ("from_us", "<i8"),  # set_account: when the freeze begins
+        ("from_us", "<i8"),  # set_account: when the freeze begins; label: the time of the payment
         ("left_minor", "<i8"),  # what can still be given back of the payment after this row
         ("maker", "<i4"),  # the person who asked, 0 = not known
         ("option", "<i2"),  # which variant of the command
+        ("instrument", "<i8"),  # keyed hashes of what the payment came by, 0 = not said; label: of the payment's
+        ("device", "<i8"),
+        ("network", "<i8"),
+        ("place", "<i8"),
+        ("category", "<i8"),
+        ("latitude_e4", "<i4"),  # ten-thousandths of a degree, with the flag LOCATED
+        ("longitude_e4", "<i4"),
+        ("channel", "<i2"),
+        ("was", "<i2"),  # label: the option of the label before, 0 = none
+        ("features", "<i2", (SLOTS,)),  # bits of half precision, see contracts/features.py; zero while feature_registry is 0
     ]
 )

@@ -27,7 +27,7 @@ class State(IntEnum):
     EXPIRED = 6  # final: given back because its time ran out
     DECLINED = 7  # final: refused, with a reason
     DELAYED = 8  # held, clears by itself at a set time; the payer may cancel
-    # 9 challenge: taken by a later part
+    CHALLENGE = 9  # final: nothing is held; verify the payer more strongly and pay again
     REVIEW = 10  # held until a person decides, or the deadline's default does
     REJECTED = 11  # final: given back, a review decided against it
     REFUNDING = 12  # a refund is on its way out through the bank
@@ -91,6 +91,7 @@ _REASONS: Final[dict[State, Reason]] = {
     State.CANCELLED: Reason.PAYMENT_CANCELLED,
     State.EXPIRED: Reason.PAYMENT_EXPIRED,
     State.DECLINED: Reason.PAYMENT_DECLINED,
+    State.CHALLENGE: Reason.PAYMENT_CHALLENGED,
     State.DELAYED: Reason.PAYMENT_DELAYED,
     State.REVIEW: Reason.PAYMENT_IN_REVIEW,
     State.REJECTED: Reason.PAYMENT_REJECTED,

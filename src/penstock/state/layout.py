@@ -52,12 +52,40 @@ REF_WIDTH: Final = 4
 SEQ_BITS: Final = 40
 GENERATIONS: Final = 4
 
+# behaviour of an entity: the template of state/behaviour/records.py
+STAMP_US, FIRST_AND_SEEN, LAST_US, COUNT_HOUR, COUNT_DAY, COUNT_WEEK, SUM_DAY = range(7)
+WEIGHT, LOG_SUM, LOG_SQUARES, PARTNERS, GENUINE, FRAUD, TICK_AND_BUCKET = range(7, 14)
+FRAUD_AND_RUN, WAITING_A, WAITING_B = range(14, 17)
+ENTITY_WIDTH: Final = 17
+# and, of payers only
+HABIT_COS, HABIT_SIN, SWITCHES, CAME_BY, WAS_AT, WAS_AT_US, RECEIVED, RECEIVED_US, FAILED, FAILED_NOW = range(17, 27)
+PAYER_WIDTH: Final = 28
+PAYEE_WIDTH: Final = 20
+
+# sets of entities that are found by a hash: a stamp, the keys, as many records, how many were driven out
+SET_STAMP_US, FIRST_KEY = range(2)
+ENTITY_WAYS: Final = 7
+FIRST_ENTITY: Final = FIRST_KEY + ENTITY_WAYS
+SET_EVICTIONS: Final = FIRST_ENTITY + ENTITY_WAYS * ENTITY_WIDTH
+ENTITY_SET_WIDTH: Final = SET_EVICTIONS + 1
+# sets of pairs: a stamp, how many were driven out, then key, count and last time of each
+PAIR_KEY, PAIR_COUNT, PAIR_LAST_US = range(3)
+PAIR_WAYS: Final = 4
+PAIR_WIDTH: Final = 3
+PAIR_EVICTIONS, FIRST_PAIR = 1, 2
+PAIR_SET_WIDTH: Final = 16
+
+# labels of payments: open addressing, insert only
+LABEL_ORIGIN, LABEL_OPTION, LABEL_SEQ = range(3)
+LABEL_WIDTH: Final = 4
+
 # scalars
 LAST_SEQ, LAST_TIME_US, ACCOUNTS, CUSTOMERS, PURSES, HOLDS_OPEN, HOLDS_HIGH, HOLDS_FREE = range(8)
 POLICY_VERSION, POLICY_SEQ, PARTITION_ROWS, FIRST_PARTITION = range(8, 12)
-REVIEW_HOUR, REVIEWS_IN_HOUR, OVERRIDES = range(12, 15)
+REVIEW_HOUR, REVIEWS_IN_HOUR, OVERRIDES, MATURITY_US = range(12, 16)
 #: and on, one per operation: how many approvers it needs, plus 1; 0 = as many as contracts say
 APPROVERS_NEEDED: Final = 16
+MODEL_VERSION, MODEL_SEQ, LABELS = range(APPROVERS_NEEDED + len(Operation), APPROVERS_NEEDED + len(Operation) + 3)
 SCALARS_WIDTH: Final = 32
 #: ``generations``: which partition + 1 a generation holds (0 = none), the time of its first and the number of its last row
 GENERATION_PARTITION, GENERATION_TIME_US, GENERATION_LAST_SEQ = range(3)
@@ -72,6 +100,10 @@ def _names(width: int, *names: str) -> list[str]:
     return [*names, *(f"reserved_{i}" for i in range(len(names), width))]
 
 
+_ENTITY: Final = (
+    "stamp_us", "first_and_seen", "last_us", "count_hour", "count_day", "count_week", "sum_day", "weight", "log_sum",
+    "log_squares", "partners", "genuine", "fraud", "tick_and_bucket", "fraud_and_run", "waiting_a", "waiting_b",
+)  # fmt: skip
 _CELL: Final = ("day_amount", "day_count", "month_amount", "month_count", "year_amount", "year_count")
 
 #: Table → names of its columns, as the checkpoint stores them.
@@ -99,12 +131,26 @@ LAYOUT: Final[dict[str, list[str]]] = {
     "holds_free": ["slot"],
     "ids": ["id_hi", "id_lo", "fingerprint", "client_and_seq"],
     "refs": _names(REF_WIDTH, "origin_seq", "last_seq", "state", "left_minor"),
+    "payers": _names(
+        PAYER_WIDTH, *_ENTITY, "habit_cos", "habit_sin", "switches", "came_by", "was_at", "was_at_us", "received",
+        "received_us", "failed", "failed_now",
+    ),
+    "payees": _names(PAYEE_WIDTH, *_ENTITY),
+    "entities": [
+        "stamp_us", *(f"key_{way}" for way in range(ENTITY_WAYS)),
+        *(f"{name}_{way}" for way in range(ENTITY_WAYS) for name in _ENTITY), "evictions",
+    ],
+    "pairs": _names(
+        PAIR_SET_WIDTH, "stamp_us", "evictions",
+        *(f"{name}_{way}" for way in range(PAIR_WAYS) for name in ("key", "count", "last_us")),
+    ),
+    "labels": _names(LABEL_WIDTH, "origin_seq", "option", "seq"),
     "generations": _names(GENERATION_WIDTH, "partition", "time_us", "last_seq"),
     "totals": _names(TOTAL_WIDTH, "held", "cleared", "deposited", "withdrawn", "fees", "given_back"),
     "scalars": _names(
         SCALARS_WIDTH, "last_seq", "last_time_us", "accounts", "customers", "purses", "holds_open", "holds_high",
         "holds_free", "policy_version", "policy_seq", "partition_rows", "first_partition",
-        "review_hour", "reviews_in_hour", "overrides", "reserved_15",
-        *(f"approvers_{operation.name.lower()}" for operation in Operation),
+        "review_hour", "reviews_in_hour", "overrides", "maturity_us",
+        *(f"approvers_{operation.name.lower()}" for operation in Operation), "model_version", "model_seq", "labels",
     ),
 }  # fmt: skip

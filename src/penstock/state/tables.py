@@ -26,6 +26,11 @@ class State(NamedTuple):
     holds_free: Int64  # (slots, 1): a stack of free slots below the high-water mark
     ids: Int64  # (generations, capacity, 4)
     refs: Int64
+    payers: Int64  # behaviour of accounts that pay
+    payees: Int64  # … that are paid
+    entities: Int64  # (sets, 128): behaviour of instruments, devices, networks, places, categories
+    pairs: Int64  # (sets, 16)
+    labels: Int64  # (places, 4)
     generations: Int64
     totals: Int64
     scalars: Int64  # (1, 32)
@@ -43,31 +48,49 @@ class Capacity(NamedTuple):
     holds: int
     partition_rows: int
     own_limits: int
+    entities: int
+    pairs: int
+    labels: int
 
 
-def reserve(capacity: Capacity, hash_key: int) -> State:
-    """Reserve empty tables of the given capacity; ``hash_key`` is a secret 64-bit number."""
-    places = 1 << int(np.ceil(np.log2(capacity.partition_rows * 1.5)))
+def reserve(capacity: Capacity, hash_key: int, maturity_us: int) -> State:
+    """Reserve empty tables of the given capacity.
+
+    :param hash_key: a secret 64-bit number.
+    :param maturity_us: after which a payment without a label is known to be genuine; the same for a journal's life.
+    """
+    places = _power_of_two(capacity.partition_rows * 1.5)
     slots = capacity.holds + 1
     state = State(
         accounts=_zeros((capacity.accounts + 1, at.ACCOUNT_WIDTH)),
         customers=_zeros((capacity.customers + 1, at.CUSTOMER_WIDTH)),
         purses=_zeros((capacity.accounts + 1, at.PURSE_WIDTH)),
-        overrides=_zeros((1 << int(np.ceil(np.log2(capacity.own_limits * 1.5))), at.OVERRIDE_WIDTH)),
+        overrides=_zeros((_power_of_two(capacity.own_limits * 1.5), at.OVERRIDE_WIDTH)),
         holds=_zeros((slots, at.HOLD_WIDTH)),
         holds_free=_zeros((slots, 1)),
         ids=_zeros((at.GENERATIONS, places, at.ID_WIDTH)),
         refs=_zeros((at.GENERATIONS, places, at.REF_WIDTH)),
+        payers=_zeros((capacity.accounts + 1, at.PAYER_WIDTH)),
+        payees=_zeros((capacity.accounts + 1, at.PAYEE_WIDTH)),
+        entities=_zeros((_power_of_two(capacity.entities / at.ENTITY_WAYS), at.ENTITY_SET_WIDTH)),
+        pairs=_zeros((_power_of_two(capacity.pairs / at.PAIR_WAYS), at.PAIR_SET_WIDTH)),
+        labels=_zeros((_power_of_two(capacity.labels * 1.5), at.LABEL_WIDTH)),
         generations=_zeros((at.GENERATIONS, at.GENERATION_WIDTH)),
         totals=_zeros((at.CURRENCY_SLOTS, at.TOTAL_WIDTH)),
         scalars=_zeros((1, at.SCALARS_WIDTH)),
         hash_key=np.array([hash_key], dtype=np.int64),
-        hold_index=_zeros((1 << int(np.ceil(np.log2(2 * slots))),)),
+        hold_index=_zeros((_power_of_two(2 * slots),)),
         expiry=_zeros((slots,)),
         expiry_place=_zeros((slots,)),
     )
     state.scalars[0, at.PARTITION_ROWS] = capacity.partition_rows
+    state.scalars[0, at.MATURITY_US] = maturity_us
     return state
+
+
+def _power_of_two(least: float) -> int:
+    """The smallest power of two that is no less."""
+    return 1 << max(int(np.ceil(np.log2(least))), 0)
 
 
 def _zeros(shape: Sequence[int]) -> Int64:

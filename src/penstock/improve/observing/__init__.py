@@ -1,0 +1,1 @@
+"""Observing: history replayed through the lane's own kernel, judged by what really happened."""

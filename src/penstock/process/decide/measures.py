@@ -1,0 +1,170 @@
+"""Measures: what the memory says of an entity just before an attempt, each as its registry term defines it. Kernels.
+
+They fill a scratch (``MEASURES``,) of float64 by the numbers of ``contracts.features.Measure``. The
+scratch is UNKNOWN throughout before, so what is not written stays unknown.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+import numpy as np
+
+from penstock.contracts.features import MOST_SIGNED, UNKNOWN_SIGNED, Measure
+from penstock.kit.kernels import kernel
+from penstock.state import layout as at
+from penstock.state.behaviour.decay import (
+    DAY_TICK,
+    HOUR_TICK,
+    ONE,
+    WEEK_TICK,
+    decayed,
+    log2_1024,
+    log2_count,
+    log2_seconds,
+)
+from penstock.state.behaviour.learning import COSINES, SINES, failures
+from penstock.state.behaviour.records import first_us, known_at, matured_by, seen
+
+MEASURES: Final = len(Measure)
+_SEEN, _AGE, _GAP = int(Measure.SEEN), int(Measure.AGE), int(Measure.GAP)
+_COUNT_HOUR, _COUNT_DAY, _COUNT_WEEK = int(Measure.COUNT_HOUR), int(Measure.COUNT_DAY), int(Measure.COUNT_WEEK)
+_SUM_DAY, _RATIO, _Z = int(Measure.SUM_DAY), int(Measure.AMOUNT_RATIO), int(Measure.AMOUNT_Z)
+_PARTNERS, _GENUINE, _FRAUD = int(Measure.PARTNERS), int(Measure.GENUINE), int(Measure.FRAUD)
+_SHARE, _FRAUD_GAP, _RUN = int(Measure.FRAUD_SHARE), int(Measure.FRAUD_GAP), int(Measure.FRAUD_RUN)
+_HABIT, _SWITCHES, _SPEED = int(Measure.HOUR_HABIT), int(Measure.SWITCHES), int(Measure.SPEED)
+_RECEIVED_RATIO, _RECEIVED_GAP = int(Measure.RECEIVED_RATIO), int(Measure.RECEIVED_GAP)
+_FAILED = int(Measure.FAILED)
+_AMOUNT, _ROUND, _HOUR, _WEEKDAY = int(Measure.AMOUNT), int(Measure.ROUNDNESS), int(Measure.HOUR), int(Measure.WEEKDAY)
+_TYPE, _CHANNEL, _EXTRA = int(Measure.TYPE), int(Measure.CHANNEL), int(Measure.EXTRA_1)
+#: Added to the standard deviation of log2 amounts, so that two equal amounts do not make the third infinitely odd.
+_SPREAD: Final = 0.25
+_KM_PER_DEGREE: Final = 111.195  # of a great circle of the mean Earth, R = 6371.0 km
+_NARROWING = np.cos(np.deg2rad(np.arange(91.0)))
+
+
+@kernel
+def measure_payment(event: Any, out: Any) -> None:
+    """What the payment says of itself."""
+    amount = event["amount_minor"]
+    out[_AMOUNT] = log2_1024(amount + 1) / 1024.0
+    out[_ROUND] = float(_zeros(amount))
+    if event["quarter"] >= 0:
+        out[_HOUR] = event["quarter"] / 4.0
+    if event["weekday"] >= 0:
+        out[_WEEKDAY] = float(event["weekday"])
+    if event["payment_type"] > 0:
+        out[_TYPE] = float(event["payment_type"])
+    if event["channel"] > 0:
+        out[_CHANNEL] = float(event["channel"])
+    given = event["extras_given"]
+    out[_EXTRA] = event["extra_1"] / 65536.0 if given & 1 != 0 else UNKNOWN_SIGNED
+    out[_EXTRA + 1] = event["extra_2"] / 65536.0 if given & 2 != 0 else UNKNOWN_SIGNED
+    out[_EXTRA + 2] = event["extra_3"] / 65536.0 if given & 4 != 0 else UNKNOWN_SIGNED
+    out[_EXTRA + 3] = event["extra_4"] / 65536.0 if given & 8 != 0 else UNKNOWN_SIGNED
+
+
+@kernel
+def _zeros(amount: int) -> int:
+    count = 0
+    while amount > 0 and amount % 10 == 0:
+        amount //= 10
+        count += 1
+    return count
+
+
+@kernel
+def measure_entity(record: Any, time_us: int, amount: int, maturity_us: int, out: Any) -> None:
+    """What every record says; one that has never been seen has counts of 0, and no habits."""
+    count, last_us = seen(record), record[at.LAST_US]
+    out[_SEEN] = log2_1024(count + 1) / 1024.0
+    out[_COUNT_HOUR] = log2_count(decayed(record[at.COUNT_HOUR], HOUR_TICK, last_us, time_us))
+    out[_COUNT_DAY] = log2_count(decayed(record[at.COUNT_DAY], DAY_TICK, last_us, time_us))
+    out[_COUNT_WEEK] = log2_count(decayed(record[at.COUNT_WEEK], WEEK_TICK, last_us, time_us))
+    out[_SUM_DAY] = log2_1024(decayed(record[at.SUM_DAY], DAY_TICK, last_us, time_us) + 1) / 1024.0
+    out[_PARTNERS] = log2_count(decayed(record[at.PARTNERS], WEEK_TICK, last_us, time_us))
+    out[_RATIO], out[_Z] = UNKNOWN_SIGNED, UNKNOWN_SIGNED
+    if count > 0:
+        out[_AGE] = log2_seconds(time_us - first_us(record))
+        out[_GAP] = log2_seconds(time_us - last_us)
+        _measure_amount(record, amount, out)
+    _measure_labels(record, time_us, maturity_us, out)
+
+
+@kernel
+def _measure_amount(record: Any, amount: int, out: Any) -> None:
+    """Against the mean and the standard deviation of log2(1 + amount)."""
+    weight = record[at.WEIGHT] / 65536.0
+    if weight < 0.001:
+        return
+    mean = record[at.LOG_SUM] / 16384.0 / weight
+    variance = record[at.LOG_SQUARES] / 256.0 / weight - mean * mean
+    ratio = log2_1024(amount + 1) / 1024.0 - mean
+    out[_RATIO] = _cut(ratio)
+    out[_Z] = _cut(ratio / (math.sqrt(max(variance, 0.0)) + _SPREAD))
+
+
+@kernel
+def _cut(value: float) -> float:
+    return max(min(value, MOST_SIGNED), -MOST_SIGNED)
+
+
+@kernel
+def _measure_labels(record: Any, time_us: int, maturity_us: int, out: Any) -> None:
+    matured = matured_by(record, time_us // (maturity_us // 7))
+    genuine = known_at(record, at.GENUINE, time_us) + matured * ONE
+    fraud = known_at(record, at.FRAUD, time_us)
+    out[_GENUINE] = log2_count(genuine)
+    out[_FRAUD] = log2_count(fraud)
+    out[_SHARE] = fraud / (fraud + genuine + ONE)
+    fraud_s = record[at.FRAUD_AND_RUN] >> 16
+    if fraud_s > 0:
+        out[_FRAUD_GAP] = log2_seconds(time_us - fraud_s * 1_000_000)
+    out[_RUN] = 0.0 if matured > 0 else log2_1024((record[at.FRAUD_AND_RUN] & 0xFFFF) + 1) / 1024.0
+
+
+@kernel
+def measure_payer(record: Any, event: Any, out: Any) -> None:
+    """What only a payer's record says."""
+    time_us, last_us = event["time_us"], record[at.LAST_US]
+    out[_HABIT] = _hour_habit(record, event["quarter"])
+    out[_SWITCHES] = log2_count(decayed(record[at.SWITCHES], DAY_TICK, last_us, time_us))
+    out[_FAILED] = log2_count(failures(record, time_us))
+    if event["located"] != 0 and record[at.WAS_AT] != 0:
+        out[_SPEED] = _speed(record, time_us, event["latitude_e4"], event["longitude_e4"])
+    out[_RECEIVED_RATIO] = UNKNOWN_SIGNED
+    if record[at.RECEIVED_US] > 0:
+        received = decayed(record[at.RECEIVED], DAY_TICK, record[at.RECEIVED_US], time_us)
+        out[_RECEIVED_RATIO] = _cut((log2_1024(event["amount_minor"] + 1) - log2_1024(received + 1)) / 1024.0)
+        out[_RECEIVED_GAP] = log2_seconds(time_us - record[at.RECEIVED_US])
+
+
+@kernel
+def _hour_habit(record: Any, quarter: int) -> float:
+    """1 - the cosine of the angle to the mean direction (Mardia and Jupp, *Directional Statistics*, 2.2)."""
+    cosine, sine = float(record[at.HABIT_COS]), float(record[at.HABIT_SIN])
+    length = math.sqrt(cosine * cosine + sine * sine)
+    if quarter < 0 or length < 1.0:
+        return -1.0
+    return max(1.0 - (cosine * COSINES[quarter] + sine * SINES[quarter]) / (length * 32768.0), 0.0)
+
+
+@kernel
+def _speed(record: Any, time_us: int, latitude_e4: int, longitude_e4: int) -> float:
+    """log2(1 + km/h) since the last place, on a sphere made flat: exact for what is near, and fast enough to be far."""
+    north = (latitude_e4 - ((record[at.WAS_AT] >> 32) - 900_000)) / 10_000.0
+    east = abs((longitude_e4 - ((record[at.WAS_AT] & 0xFFFFFFFF) - 1_800_001)) / 10_000.0)
+    east = min(east, 360.0 - east) * _NARROWING[min(abs(latitude_e4) // 10_000, 90)]
+    kilometres = math.sqrt(north * north + east * east) * _KM_PER_DEGREE
+    hours = max(time_us - record[at.WAS_AT_US], 1_000_000) / 3.6e9
+    return log2_1024(1 + int(min(kilometres / hours, 1e9))) / 1024.0
+
+
+@kernel
+def measure_pair(place: Any, column: int, time_us: int, out: Any) -> None:
+    """What a pair's record says; column -1 = it is new."""
+    out[_SEEN] = 0.0
+    if column >= 0:
+        out[_SEEN] = log2_1024(place[column + at.PAIR_COUNT] + 1) / 1024.0
+        out[_GAP] = log2_seconds(time_us - place[column + at.PAIR_LAST_US])
