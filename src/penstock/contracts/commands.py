@@ -222,3 +222,38 @@ REPLY: Final = np.dtype(
     ],
     align=True,
 )
+
+
+class Factor(IntFlag):
+    """By what a payer was verified; ``verification`` counts the kinds: know, have, are."""
+
+    PASSWORD = 1
+    PIN = 2
+    SMS = 4
+    TOTP = 8
+    DEVICE = 16
+    PASSKEY = 32
+    FINGERPRINT = 64
+    FACE = 128
+    CERTIFICATE = 256
+
+
+#: The kinds of factor (PSD2, Article 4(30)): what the payer knows, has, is.
+FACTOR_KINDS: Final = (
+    Factor.PASSWORD | Factor.PIN,
+    Factor.SMS | Factor.TOTP | Factor.DEVICE | Factor.PASSKEY | Factor.CERTIFICATE,
+    Factor.FINGERPRINT | Factor.FACE,
+)
+
+
+class Channel(IntEnum):
+    """By which way a payment was asked for."""
+
+    APP = 1
+    WEB = 2
+    POS = 3
+    QR = 4
+    ATM = 5
+    PHONE = 6
+    BRANCH = 7
+    API = 8

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import Option, PaymentType
+from penstock.contracts.commands import FACTOR_KINDS, Option, PaymentType
 from penstock.contracts.money import BY_CODE, CURRENCIES, MAX_AMOUNT_MINOR, MAX_FEE_MINOR
 
 #: A limit that is not set.
@@ -37,6 +37,9 @@ DEFAULT_DEADLINE_S: Final = 4 * 3600
 _LONGEST_S: Final = 366 * 86_400
 _DECISIONS: Final = {"approve": int(Option.APPROVE), "reject": int(Option.REJECT)}
 _OVERFLOWS: Final = ("allow", "reject")
+#: What can be decided about a payment by its risk, the stronger the later.
+VERDICTS: Final = ("allow", "challenge", "review", "block")
+_WITHOUT_SCORE: Final = ("allow", "review", "block")
 
 
 class BadPolicy(ValueError):
@@ -88,6 +91,18 @@ class ReviewRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_d
     above: int | None = None
 
 
+class RiskRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """From which score on payments of a type are challenged, reviewed or blocked; absent = never.
+
+    The type ``any`` is for those without a rule of their own.
+    """
+
+    type: str
+    challenge: float | None = None
+    review: float | None = None
+    block: float | None = None
+
+
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Everything that is published together."""
 
@@ -106,6 +121,13 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     #: When payments arrive that are not to arrive at once.
     ordinary_s: int = 7200
     next_day_s: int = 86_400
+    risk: tuple[RiskRule, ...] = ()
+    #: Kinds of factor with which a challenge counts as passed.
+    challenge_factors: int = 2
+    #: While a model is in force but cannot score: ``allow``, ``review`` or ``block``.
+    without_score: str = "allow"
+    #: A payment that is older and has no label is known to be genuine; the same for a journal's life.
+    label_maturity_s: int = 30 * 86_400
 
     def canonical(self) -> bytes:
         """The bytes that the journal keeps."""
@@ -122,7 +144,8 @@ class PolicyArrays:
 
     ``limits`` int64 (tiers, types, currencies, 7 fields of ``LIMIT_FIELDS``); ``offered`` bool (tiers,
     types, currencies); ``fees`` int64 (types + 1, currencies, [fixed, basis points, most]), the last for chargebacks;
-    ``reviews`` int64 (types, currencies, [above, deadline µs, default: 1 approve, 2 reject]).
+    ``reviews`` int64 (types, currencies, [above, deadline µs, default: 1 approve, 2 reject]); ``risk`` float32 (types,
+    [challenge, review, block]), infinite where never; ``without_score`` a number of ``VERDICTS``.
     """
 
     limits: NDArray[np.int64]
@@ -136,6 +159,9 @@ class PolicyArrays:
     review_approval_above: int
     ordinary_us: int
     next_day_us: int
+    risk: NDArray[np.float32]
+    challenge_factors: int
+    without_score: int
 
 
 def load_policy(text: str) -> Policy:
@@ -174,6 +200,7 @@ def check_policy(policy: Policy) -> None:
     _check_rules("limits", [(r.tier, r.type, r.currency) for r in policy.limits], policy)
     _check_rules("fees", [(policy.tiers[0], r.type, r.currency) for r in policy.fees], policy)
     _check_reviews(policy)
+    _check_risk(policy)
     for number, rule in enumerate(policy.limits):
         for field in LIMIT_FIELDS:
             value = getattr(rule, field)
@@ -202,6 +229,24 @@ def _check_reviews(policy: Policy) -> None:
             raise BadPolicy(f"reviews[{number}].default: {rule.default!r} is not one of approve, reject")
         if rule.above is not None and not 0 <= rule.above <= MAX_AMOUNT_MINOR:
             raise BadPolicy(f"reviews[{number}].above: use an amount from 0, or leave it out")
+
+
+def _check_risk(policy: Policy) -> None:
+    if not 1 <= policy.challenge_factors <= len(FACTOR_KINDS):
+        raise BadPolicy(f"challenge_factors: use 1 to {len(FACTOR_KINDS)}, the kinds of factor that there are")
+    if policy.without_score not in _WITHOUT_SCORE:
+        raise BadPolicy(f"without_score: {policy.without_score!r} is not one of {', '.join(_WITHOUT_SCORE)}")
+    if not 3600 <= policy.label_maturity_s <= 2 * _LONGEST_S:
+        raise BadPolicy("label_maturity_s: use 1 hour to 2 years")
+    if len({rule.type for rule in policy.risk}) != len(policy.risk):
+        raise BadPolicy("risk: two rules for the same type")
+    for number, rule in enumerate(policy.risk):
+        if rule.type.upper() not in PaymentType.__members__ or rule.type != rule.type.lower():
+            names = ", ".join(kind.name.lower() for kind in PaymentType)
+            raise BadPolicy(f"risk[{number}].type: {rule.type!r} is not one of {names}")
+        given = [score for score in (rule.challenge, rule.review, rule.block) if score is not None]
+        if any(not 0 <= score <= 1 for score in given) or given != sorted(given):
+            raise BadPolicy(f"risk[{number}]: scores are 0 to 1, and challenge ≤ review ≤ block")
 
 
 def _check_rules(place: str, keys: list[tuple[str, str, str]], policy: Policy) -> None:
@@ -243,7 +288,20 @@ def policy_arrays(policy: Policy) -> PolicyArrays:
         review_approval_above=policy.review_approval_above,
         ordinary_us=policy.ordinary_s * 1_000_000,
         next_day_us=policy.next_day_s * 1_000_000,
+        risk=_risk_array(policy),
+        challenge_factors=policy.challenge_factors,
+        without_score=VERDICTS.index(policy.without_score),
     )
+
+
+def _risk_array(policy: Policy) -> NDArray[np.float32]:
+    rules = {rule.type: rule for rule in policy.risk}
+    risk = np.full((len(PaymentType), 3), np.inf, dtype=np.float32)
+    for kind in PaymentType:
+        rule = rules.get(kind.name.lower(), rules.get("any"))
+        if rule is not None:
+            risk[kind] = [np.inf if s is None else s for s in (rule.challenge, rule.review, rule.block)]
+    return risk
 
 
 def _review_array(policy: Policy) -> NDArray[np.int64]:
