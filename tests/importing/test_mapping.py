@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 
 from penstock.contracts.ids import is_uuid7
+from penstock.contracts.mapping import BadMapping
 from penstock.prepare.importing.log import ImportLog, identify
-from penstock.prepare.importing.mapping import BadMapping, Mapping, load_mapping
+from penstock.prepare.importing.mapping import Mapping, load_mapping
 from penstock.prepare.importing.problems import EXPLANATIONS, Problem
 from penstock.prepare.importing.reading import BadFile, check_rows, normalise, scan
 

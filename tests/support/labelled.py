@@ -73,7 +73,7 @@ unit = "major"
 
 [outcome]
 column = "status"
-failed = ["declined"]
+declined = ["declined"]
 
 [label]
 column = "fraud"
@@ -297,6 +297,7 @@ def history_of(rows: list[Row], maturity_days: float = 14.0) -> History:
         for name, value in values.items():
             columns.setdefault(name, []).append(value)
     names = {"payer": list(parties), "payee": list(parties), "channel": list(CHANNELS), "fraud_type": list(FRAUD_TYPES)}
+    names["payment_type"] = [kind.name.lower() for kind in PaymentType if kind]
     for column, name in (
         ("instrument", "card"),
         ("device", "phone"),

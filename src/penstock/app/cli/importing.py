@@ -34,8 +34,8 @@ def import_payments(
     from rich.console import Console
 
     from penstock.app.local import NoSystem
+    from penstock.contracts.mapping import BadMapping
     from penstock.kit.client import NoAnswer, Refused
-    from penstock.prepare.importing.mapping import BadMapping
     from penstock.prepare.importing.reading import BadFile
     from penstock.prepare.importing.sending import ImportStopped
 

@@ -26,7 +26,9 @@ class History:
     numbering; 0 = the file does not say. A number is never shared by what is missing.
     """
 
-    time_us: Int64  # µs since 1970 UTC, never decreasing; steps × the mapping's length of a step where there is no clock
+    time_us: (
+        Int64  # µs since 1970 UTC, never decreasing; steps × the mapping's length of a step where there is no clock
+    )
     second_of_day: Int64  # local; -1 = there is no clock
     weekday: Int64  # 0 Monday; -1 = there is no clock
     payer: Int64
@@ -52,6 +54,7 @@ class History:
     names: dict[str, list[str]] = field(default_factory=dict)  # column → the text of number i at i - 1
     extra_names: tuple[str, ...] = ()
     file_sha256: str = ""
+    bad_rows: dict[str, int] = field(default_factory=dict)  # problem → rows of the file left out because of it
 
     def __len__(self) -> int:
         return len(self.time_us)
@@ -60,5 +63,3 @@ class History:
         """The payments at some places (indices or a mask), in order."""
         arrays = {name: value[places] for name, value in vars(self).items() if isinstance(value, np.ndarray)}
         return History(**{**vars(self), **arrays})
-
-

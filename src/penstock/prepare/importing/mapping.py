@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
@@ -11,14 +10,11 @@ from typing import Final
 import msgspec
 
 from penstock.contracts.commands import PaymentType
+from penstock.contracts.mapping import HISTORY_ONLY, BadMapping, parse, read_text
 from penstock.contracts.money import BY_CODE, MAX_AMOUNT_MINOR
 
 #: The payment types that a file may hold.
 TYPES: Final = tuple(t.name.lower() for t in (PaymentType.TRANSFER, PaymentType.PURCHASE, PaymentType.BILL))
-
-
-class BadMapping(ValueError):
-    """The mapping cannot be used; the message names the place and the fix."""
 
 
 class Unit(StrEnum):
@@ -145,10 +141,7 @@ def read_mapping(path: Path) -> Mapping:
 
     :raises BadMapping: with the place and the fix.
     """
-    try:
-        return load_mapping(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadMapping(f"{path}: the mapping cannot be read ({error}); check the path") from error
+    return load_mapping(read_text(path))
 
 
 def load_mapping(text: str) -> Mapping:
@@ -156,10 +149,7 @@ def load_mapping(text: str) -> Mapping:
 
     :raises BadMapping: with the place and the fix.
     """
-    try:
-        mapping = msgspec.convert(tomllib.loads(text), Mapping)
-    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise BadMapping(f"the mapping cannot be read: {error}; docs/import.md lists what it may hold") from error
+    mapping = parse(text, Mapping, HISTORY_ONLY, "docs/import.md")
     _check_word("currency", mapping.currency, tuple(BY_CODE))
     _check_word("type", mapping.type, TYPES)
     _check_funding(mapping.funding)
