@@ -34,6 +34,8 @@ class Reply(NamedTuple):
     fee_minor: int
     expires_us: int
     left_minor: int
+    score: float
+    model_version: int
     customer: int
     payload_bytes: int
     kind: int
@@ -91,7 +93,7 @@ class AccountAnswer(NamedTuple):
 class PaymentAnswer(NamedTuple):
     """The answer to ``Query.PAYMENT``.
 
-    Without an open hold only ``last_seq`` (0 = not in memory), ``state`` and ``left_minor`` are meant.
+    Without an open hold only ``last_seq`` (0 = not in memory), ``state``, ``left_minor`` and the label are meant.
     """
 
     open: int
@@ -103,6 +105,8 @@ class PaymentAnswer(NamedTuple):
     remaining_minor: int
     expires_us: int
     left_minor: int
+    label: int  # an option, 0 = none was ever given
+    label_seq: int  # the row that gave it
 
 
 class Used(NamedTuple):
@@ -229,6 +233,18 @@ def _purse(numbers: list[int]) -> PurseAnswer:
 def approvals_answer(payload: bytes) -> dict[Operation, int]:
     """Read the answer to ``Query.APPROVALS``: how many approvers each operation needs."""
     return dict(zip(Operation, _numbers(payload), strict=True))
+
+
+class ModelAnswer(NamedTuple):
+    """The answer to ``Query.MODEL``."""
+
+    version: int  # of the model in force, 0 = none is
+    seq: int  # the row that put it in force, or withdrew the one before; 0 = there has never been one
+
+
+def model_answer(payload: bytes) -> ModelAnswer:
+    """Read the answer to ``Query.MODEL``."""
+    return ModelAnswer._make(_numbers(payload))
 
 
 def status_answer(payload: bytes) -> StatusAnswer:

@@ -15,6 +15,8 @@ class Scope(StrEnum):
     CUSTOMERS_WRITE = "customers:write"
     LEDGER_WRITE = "ledger:write"
     PAYMENTS_WRITE = "payments:write"
+    LABELS_WRITE = "labels:write"  # says which of the client's payments were fraud, and which were not
+    MODELS_WRITE = "models:write"  # uploads models, asks for their publication and withdrawal
     READ = "read"
     WEBHOOKS_WRITE = "webhooks:write"  # says where events are sent
     OPERATE = "operate"  # reads everything, the system's accounts and status included

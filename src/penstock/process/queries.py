@@ -16,6 +16,7 @@ from penstock.process.post.terms import Int64
 from penstock.state import layout as at
 from penstock.state.fold import roll_purse
 from penstock.state.holds import find_hold
+from penstock.state.labels import find_label
 from penstock.state.overrides import find_override
 from penstock.state.recent import find_ref
 from penstock.state.tables import State
@@ -40,6 +41,8 @@ def answer(state: State, query: NDArray[Any], day: int, status: Int64) -> tuple[
     if query["kind"] == Query.APPROVALS:
         needed = [approvers_needed(state, int(operation)) for operation in Operation]
         return Status.ANSWERED, Reason.OK, np.array(needed, np.int64).tobytes()
+    if query["kind"] == Query.MODEL:
+        return Status.ANSWERED, Reason.OK, state.scalars[0, [at.MODEL_VERSION, at.MODEL_SEQ]].astype(np.int64).tobytes()
     return _found(_customer(state, number, client, everything, day), Reason.CUSTOMER_UNKNOWN)
 
 
@@ -94,16 +97,20 @@ def _own_limits(state: State, purse: int) -> Int64:
 
 
 def _payment(state: State, origin_seq: int) -> Int64:
-    """[open, last_seq, state, cleared, released, fee_taken, remaining, expires_us, left]; zeros = not in memory."""
+    """[open, last_seq, state, cleared, released, fee_taken, remaining, expires_us, left, label, the label's row].
+
+    Zeros = not in memory, where the labels of all payments are.
+    """
     slot = int(find_hold(state, origin_seq))
+    label = state.labels[find_label(state, origin_seq), at.LABEL_OPTION : at.LABEL_SEQ + 1].tolist()
     if slot == 0:
         last_seq, payment_state, left = find_ref(state, origin_seq)
-        return np.array([0, last_seq, payment_state, 0, 0, 0, 0, 0, left], np.int64)
+        return np.array([0, last_seq, payment_state, 0, 0, 0, 0, 0, left, *label], np.int64)
     hold = state.holds[slot]
     rest = hold[at.HOLD_AMOUNT] - hold[at.HOLD_CLEARED] - hold[at.HOLD_RELEASED]
     return np.array(
         [1, hold[at.HOLD_LAST_SEQ], hold[at.HOLD_STATE], hold[at.HOLD_CLEARED], hold[at.HOLD_RELEASED],
-         hold[at.HOLD_FEE_TAKEN], rest, hold[at.EXPIRES_US], hold[at.HOLD_LEFT]], np.int64,
+         hold[at.HOLD_FEE_TAKEN], rest, hold[at.EXPIRES_US], hold[at.HOLD_LEFT], *label], np.int64,
     )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from penstock.review.events.store import EventRow
 ROOT = Path(__file__).resolve().parents[3]
 NOTHING = EventRow(*[0] * len(EventRow._fields))
 STARTS = {
-    Kind.PAY: (State.CLEARED, State.HELD, State.DELAYED, State.REVIEW, State.DECLINED),
+    Kind.PAY: (State.CLEARED, State.HELD, State.DELAYED, State.REVIEW, State.CHALLENGE, State.DECLINED),
     Kind.DEPOSIT: (State.CLEARED, State.DECLINED),
     Kind.WITHDRAW: (State.CLEARED, State.HELD, State.REVIEW, State.DECLINED),
 }
@@ -98,6 +98,8 @@ def _option(state: State, kind: Kind) -> int:
         (Kind.WITHDRAW, Kind.RECOVER, State.CLEARED, {"option": Option.FINISH_PAID, "moved_minor": 5}, "withdrawal.cleared"),
         (Kind.WITHDRAW, Kind.RETURN, State.CLEARED, {"moved_minor": 5}, "withdrawal.partly_returned"),
         (Kind.PAY, Kind.REFUND, State.REFUNDED, {"moved_minor": 5, "flags": Flag.TO_SUSPENSE}, "suspense.credited"),
+        (Kind.PAY, Kind.LABEL, State.DONE, {"option": Option.LABEL_FRAUD}, "payment.labelled"),
+        (Kind.PAY, Kind.LABEL, State.DONE, {"option": Option.LABEL_NONE}, "payment.labelled"),
     ],
 )
 def test_what_follows_a_payment(first: Kind, kind: Kind, state: State, fields: dict[str, int], expected: str) -> None:
@@ -119,6 +121,8 @@ def test_what_follows_a_payment(first: Kind, kind: Kind, state: State, fields: d
         (Kind.SET_CUSTOMER, {"option": Option.LIMIT_DAY_AMOUNT}, "customer.limit_set"),
         (Kind.SET_CUSTOMER, {"option": Option.LIMIT_SINGLE, "flags": Flag.REMOVE}, "customer.limit_removed"),
         (Kind.RECOVER, {"option": Option.MOVE_SUSPENSE}, "suspense.moved"),
+        (Kind.PUBLISH_MODEL, {"option": Option.MODEL_IN_FORCE}, "model.published"),
+        (Kind.PUBLISH_MODEL, {"option": Option.MODEL_WITHDRAWN}, "model.withdrawn"),
     ],
 )
 def test_what_is_no_payment(kind: Kind, fields: dict[str, int], expected: str) -> None:
@@ -131,6 +135,13 @@ def test_a_declined_payment_is_not_told_to_the_payee() -> None:
     known = row(Kind.PAY, State.DECLINED, client=1, payer_client=1, payee_client=2)
     assert audience(known, "payment.declined") == {1}
     assert audience(known, "payment.cleared") == {1, 2}
+
+
+def test_what_is_thought_of_a_payment_is_not_told_to_the_payee() -> None:
+    known = row(Kind.PAY, State.CHALLENGE, client=1, payer_client=1, payee_client=2)
+    labelled = row(Kind.LABEL, State.DONE, client=9, first_client=1, payer_client=1, payee_client=2, ref_seq=3)
+    assert audience(known, "payment.challenge") == {1}
+    assert audience(labelled, "payment.labelled") == {1, 9}
 
 
 def test_a_choice_names_types_or_all_that_begin_alike() -> None:

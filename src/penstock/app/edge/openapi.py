@@ -39,6 +39,8 @@ _PAYMENTS: Final = "/v1/payments/{payment}"
 _ACCOUNTS: Final = "/v1/accounts/{account}"
 _CUSTOMERS: Final = "/v1/customers/{customer}"
 _GIVERS: Final = f"{Scope.PAYMENTS_WRITE} or {Scope.CONTROL}"
+_LABELLERS: Final = f"{Scope.LABELS_WRITE}, or {Scope.REVIEW} for anybody's"
+_MODELLERS: Final = f"{Scope.MODELS_WRITE} or {Scope.CONTROL}"
 _KEEPERS: Final = f"{Scope.CONTROL}, or {Scope.CUSTOMERS_WRITE} for one's own"
 
 HOT_ROUTES: Final = (
@@ -53,6 +55,7 @@ HOT_ROUTES: Final = (
     HotRoute(f"{_PAYMENTS}/refund", "Refund a cleared payment", bodies.Refund, _GIVERS, "process"),
     HotRoute(f"{_PAYMENTS}/return", "Return a cleared payment", bodies.Return, _GIVERS, "process"),
     HotRoute(f"{_PAYMENTS}/chargeback", "Charge a payment back", bodies.Chargeback, Scope.CONTROL, "process"),
+    HotRoute(f"{_PAYMENTS}/label", "Label a payment", bodies.Label, _LABELLERS, "review"),
     HotRoute("/v1/batch", "Send many commands", list[bodies.Item], "those of its commands", "process"),
     HotRoute(f"{_PAYMENTS}/review-decision", "Decide a review", control_bodies.Decide, Scope.REVIEW, "office", True),
     HotRoute(f"{_PAYMENTS}/recover", "Correct a payment", control_bodies.Recover, Scope.CONTROL, "office", True),
@@ -62,6 +65,8 @@ HOT_ROUTES: Final = (
     HotRoute(f"{_ACCOUNTS}/close", "Close an account", control_bodies.Close, _KEEPERS, "office"),
     HotRoute(f"{_CUSTOMERS}/tier", "Change a customer's tier", control_bodies.SetTier, Scope.CONTROL, "office", True),
     HotRoute(f"{_CUSTOMERS}/limits", "Set a customer's own limit", control_bodies.SetLimit, Scope.CONTROL, "office", True),
+    HotRoute("/v1/models/{model}/publication", "Put a model in force", control_bodies.PublishModel, _MODELLERS, "prepare", True),
+    HotRoute("/v1/models/withdrawal", "Withdraw the model in force", control_bodies.WithdrawModel, _MODELLERS, "prepare", True),
     HotRoute("/v1/approval-rules", "Set how many must approve", control_bodies.SetApprovals, Scope.CONTROL, "office", True),
 )
 #: Problems by status. The kinds of each are in its problem's `type`.
@@ -143,11 +148,18 @@ def _operation(route: HotRoute, body: Document, answer: Document, problem: Docum
     return operation
 
 
+#: What a path may name, and the form of it.
+_NAMES: Final = {
+    "payment": "`pay_` and 13 characters", "account": "`acc_` and 13 characters", "customer": "`cus_` and 13 characters",
+    "model": "the SHA-256 of its ONNX file in 64 hexadecimal digits",
+}  # fmt: skip
+
+
 def _parameters(path: str) -> list[Document]:
     found: list[Document] = [] if path == "/v1/batch" else [_KEY]
-    for name, prefix in (("payment", "pay"), ("account", "acc"), ("customer", "cus")):
+    for name, form in _NAMES.items():
         if f"{{{name}}}" in path:
-            schema = {"type": "string", "description": f"The {name}'s id, `{prefix}_` and 13 characters."}
+            schema = {"type": "string", "description": f"The {name}'s id, {form}."}
             found.append({"name": name, "in": "path", "required": True, "schema": schema})
     return found
 

@@ -26,13 +26,22 @@ NEEDED: Final = {
     Kind.SET_CUSTOMER: (Scope.CONTROL,),
     Kind.RECOVER: (Scope.CONTROL,),
     Kind.SET_APPROVALS: (Scope.CONTROL,),
+    Kind.LABEL: (Scope.LABELS_WRITE, Scope.REVIEW),
+    Kind.PUBLISH_MODEL: (Scope.MODELS_WRITE, Scope.CONTROL),
 }
+#: The dangerous commands that others than those with the scope control may ask for.
+_ASKING: Final = {Kind.DECIDE_REVIEW: (Scope.REVIEW,), Kind.PUBLISH_MODEL: NEEDED[Kind.PUBLISH_MODEL]}
 #: Commands that reach what belongs to any client, by the scope that lets them. Clearing and releasing are not among
 #: them: of a payment at the bank that would be a correction, which takes approvals.
 _CONTROLS: Final = frozenset(map(int, (
     Kind.REFUND, Kind.RETURN, Kind.CHARGEBACK, Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.RECOVER, Kind.SET_APPROVALS,
+    Kind.PUBLISH_MODEL,
 )))  # fmt: skip
-_REVIEWS: Final = frozenset({int(Kind.DECIDE_REVIEW)})
+#: Who reviews payments also says of anybody's what has become known of it.
+_REVIEWS: Final = frozenset({int(Kind.DECIDE_REVIEW), int(Kind.LABEL)})
+_MODELS: Final = frozenset({int(Kind.PUBLISH_MODEL)})
+#: What each scope lets its holder reach.
+_REACHES: Final = {Scope.CONTROL: _CONTROLS, Scope.REVIEW: _REVIEWS, Scope.MODELS_WRITE: _MODELS}
 _NOTHING: Final[frozenset[int]] = frozenset()
 
 
@@ -45,7 +54,15 @@ def check(principal: Principal, kinds: Iterable[Kind]) -> None:
         principal.require(*NEEDED[kind])
 
 
+def may_ask(principal: Principal, kind: Kind) -> None:
+    """Let the caller ask for a dangerous command; others may have to approve it.
+
+    :raises Problem: 403, naming the scope that is missing.
+    """
+    principal.require(*_ASKING.get(kind, (Scope.CONTROL,)))
+
+
 def operates(principal: Principal) -> frozenset[int]:
     """The kinds of command that this caller gives as one who operates the system."""
-    controls = _CONTROLS if Scope.CONTROL in principal.scopes else _NOTHING
-    return controls | _REVIEWS if Scope.REVIEW in principal.scopes else controls
+    reached = [kinds for scope, kinds in _REACHES.items() if scope in principal.scopes]
+    return _NOTHING.union(*reached) if reached else _NOTHING

@@ -15,13 +15,19 @@ from penstock.review.events.store import EventRow
 
 #: The commands that begin a payment, and the first word of its events.
 BEGINNINGS: Final = {Kind.PAY: "payment", Kind.DEPOSIT: "deposit", Kind.WITHDRAW: "withdrawal"}
+#: What is no payment's, where the option says nothing else.
 _OTHERS: Final = {
     Kind.OPEN_CUSTOMER: "customer.opened",
     Kind.OPEN_ACCOUNT: "account.opened",
     Kind.PUBLISH: "policy.published",
     Kind.SET_APPROVALS: "approvals.changed",
+    Kind.SET_ACCOUNT: "account.closed",
+    Kind.SET_CUSTOMER: "customer.tier_changed",
+    Kind.RECOVER: "suspense.moved",
 }
-_FOR_OPERATORS: Final = frozenset({"policy.published", "approvals.changed"})
+_FOR_OPERATORS: Final = frozenset({"policy.published", "approvals.changed", "model.published", "model.withdrawn"})
+#: What is not for the one who is paid: why somebody could not pay, and what has become known of a payment.
+_NOT_FOR_PAYEES: Final = frozenset({"declined", "challenge", "labelled"})
 #: What a command did when some of the payment stays as it was: held, or cleared.
 _PARTS: Final = {
     Kind.CLEAR: "partly_cleared",
@@ -38,6 +44,7 @@ _KINDS: Final = {
     "account": frozenset({Kind.OPEN_ACCOUNT, Kind.SET_ACCOUNT}),
     "policy": frozenset({Kind.PUBLISH}),
     "approvals": frozenset({Kind.SET_APPROVALS}),
+    "model": frozenset({Kind.PUBLISH_MODEL}),
 }
 _OF_PAYMENTS: Final = frozenset(Kind).difference(*_KINDS.values())
 
@@ -53,6 +60,8 @@ def event_type(row: EventRow) -> str | None:
     first = row.kind if row.ref_seq == 0 else row.first_kind
     if row.state == State.DECLINED:
         return f"{BEGINNINGS[Kind(row.kind)]}.declined" if row.kind in BEGINNINGS else None
+    if row.kind == Kind.LABEL:
+        return "payment.labelled"
     if row.flags & Flag.TO_SUSPENSE and row.moved_minor > 0:
         return "suspense.credited"
     if first in BEGINNINGS:
@@ -62,17 +71,14 @@ def event_type(row: EventRow) -> str | None:
 
 
 def _without_payment(row: EventRow) -> str | None:
-    if row.kind == Kind.SET_ACCOUNT:
-        if row.option == Option.CLOSE:
-            return "account.closed"
-        return "account.frozen" if row.option in _FROZEN else "account.unfrozen"
-    if row.kind == Kind.SET_CUSTOMER:
-        if row.option == Option.TIER:
-            return "customer.tier_changed"
+    kind, option = Kind(row.kind), row.option
+    if kind == Kind.SET_ACCOUNT and option != Option.CLOSE:
+        return "account.frozen" if option in _FROZEN else "account.unfrozen"
+    if kind == Kind.SET_CUSTOMER and option != Option.TIER:
         return "customer.limit_removed" if row.flags & Flag.REMOVE else "customer.limit_set"
-    if row.kind == Kind.RECOVER:
-        return "suspense.moved"
-    return _OTHERS.get(Kind(row.kind))
+    if kind == Kind.PUBLISH_MODEL:
+        return "model.withdrawn" if option == Option.MODEL_WITHDRAWN else "model.published"
+    return _OTHERS.get(kind)
 
 
 def _happening(row: EventRow, first: Kind) -> str:
@@ -96,6 +102,6 @@ def audience(row: EventRow, kind: str) -> frozenset[int]:
     if kind in _FOR_OPERATORS:
         return frozenset()
     concerned = {row.client, row.first_client, row.payer_client, row.customer_client}
-    if not kind.endswith(".declined"):  # why somebody could not pay is not for the one who was to be paid
+    if kind.partition(".")[2] not in _NOT_FOR_PAYEES:
         concerned.add(row.payee_client)
     return frozenset(concerned - {0})

@@ -42,6 +42,7 @@ class EventRow(NamedTuple):
     left_minor: int
     customer: int
     policy_version: int
+    model_version: int
     payment_type: int
     currency: int
     flags: int

@@ -9,7 +9,7 @@ import msgspec
 from penstock.contracts import ids as public
 from penstock.contracts.commands import NEVER_US, Flag, Kind, Option
 from penstock.contracts.ids import PublicIds
-from penstock.contracts.words import CURRENCY_CODES, KINDS, REASONS, STATES, TYPES, time_text
+from penstock.contracts.words import CURRENCY_CODES, KINDS, LABELS, REASONS, STATES, TYPES, time_text
 from penstock.review.events.rules import BEGINNINGS
 from penstock.review.events.store import EventRow
 
@@ -39,6 +39,8 @@ class EventData(msgspec.Struct, frozen=True, omit_defaults=True):
     option: str | None = None
     to_suspense: bool = False
     policy_version: int | None = None
+    label: str | None = None
+    model_version: int | None = None
 
 
 class EventView(msgspec.Struct, frozen=True):
@@ -87,10 +89,12 @@ def event_data(row: EventRow, ids: PublicIds) -> EventData:
         fee_minor=row.fee_minor,
         left_minor=row.left_minor,
         expires=time_text(row.expires_us) if 0 < row.expires_us < NEVER_US else None,
-        begins=time_text(row.from_us) if row.from_us else None,
+        begins=time_text(row.from_us) if row.kind == Kind.SET_ACCOUNT and row.from_us else None,
         option=_OPTIONS.get(row.option),
         to_suspense=bool(row.flags & Flag.TO_SUSPENSE),
         policy_version=row.policy_version if row.kind == Kind.PUBLISH else None,
+        label=LABELS[row.option] if row.kind == Kind.LABEL else None,
+        model_version=row.model_version if row.kind == Kind.PUBLISH_MODEL else None,
         **_names(row, ids),
     )
 

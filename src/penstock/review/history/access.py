@@ -24,3 +24,8 @@ async def may_see_payment(first: Row, principal: Principal, reading: Reading) ->
         return False
     own, _ = await reading.ask(Query.ACCOUNT, principal, first.payee_account)
     return own is not None
+
+
+def may_see_label(first: Row, principal: Principal) -> bool:
+    """Whether the caller sent the payment, or operates: who was paid is not told that it is taken for fraud."""
+    return principal.works_here or first.client == principal.client

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter, SkipValidation
+from msgspec.structs import replace
 
 from penstock.contracts import ids as public
 from penstock.contracts.commands import Flag, Query
@@ -20,7 +21,7 @@ from penstock.kit.http.problem import not_found, wrong_field
 from penstock.office.approvals.actions import pending_views
 from penstock.office.approvals.views import RequestView
 from penstock.review.history import rules, store
-from penstock.review.history.access import may_read, may_see_payment
+from penstock.review.history.access import may_read, may_see_label, may_see_payment
 from penstock.review.history.store import Row
 from penstock.review.history.views import AccountView, Page, PaymentView
 
@@ -80,18 +81,21 @@ async def read_payment(payment: FromPath[str], principal: Caller, reading: Given
     seq = reading.decode(public.Kind.PAYMENT, "payment", payment)
     payload, as_of_seq = await reading.ask(Query.PAYMENT, principal, seq)
     assert payload is not None  # the lane answers for any number
-    last_seq = payment_answer(payload).last_seq
+    known = payment_answer(payload)
     async with reading.journal() as connection:
         first = await store.row(connection, reading.lane_number, seq)
         if first is None or seq > as_of_seq or rules.payment_seq(first) != seq:
             raise not_found("payment")
         if not await may_see_payment(first, principal, reading):
             raise not_found("payment")
-        last_seq = last_seq or await store.last_closed(connection, reading.lane_number, seq)
+        last_seq = known.last_seq or await store.last_closed(connection, reading.lane_number, seq)
         rows = await store.payment_rows(connection, reading.lane_number, last_seq, _MOST_EVENTS)
-        people = await _people(connection, rows, principal)
+        labelled = known.label_seq if may_see_label(first, principal) else 0
+        label = await store.row(connection, reading.lane_number, labelled) if labelled else None
+        people = await _people(connection, [*rows, label] if label else rows, principal)
     pending = await _pending("payment", payment, principal, reading)
-    return _payment_view(first, rows, people, pending, as_of_seq, reading)
+    shown = _payment_view(first, rows, people, pending, as_of_seq, reading)
+    return replace(shown, label=rules.label(label, people)) if label else shown
 
 
 async def _people(connection: store.Connection, rows: list[Row], principal: Principal) -> rules.People:

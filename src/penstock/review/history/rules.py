@@ -11,9 +11,9 @@ from penstock.contracts.bank import Party
 from penstock.contracts.commands import NEVER_US, Flag, Kind
 from penstock.contracts.lane_port import AccountAnswer
 from penstock.contracts.states import OPEN, STARTS
-from penstock.contracts.words import KINDS, REASONS, STATES, time_text
+from penstock.contracts.words import KINDS, LABELS, REASONS, STATES, time_text
 from penstock.review.history.store import Row
-from penstock.review.history.views import Entry, Event, FreezeView, Told
+from penstock.review.history.views import Entry, Event, FreezeView, LabelView, Told
 
 _STARTS: Final = frozenset(map(int, STARTS))
 _OPEN: Final = frozenset(map(int, OPEN))
@@ -99,6 +99,11 @@ def told(row: Row, people: People) -> Told | None:
         return None
     approvers = [people[number] for number in (row.approval_1, row.approval_2, row.approval_3) if number]
     return Told(people.get(row.maker), approvers, side(row).reason)
+
+
+def label(row: Row, people: People) -> LabelView:
+    """Show a row that gave its payment a label."""
+    return LabelView(LABELS[row.option], time_text(row.time_us), row.seq, told(row, people))
 
 
 def sums(rows: Sequence[Row], first: Row) -> Sums:

@@ -40,6 +40,7 @@ class Row(NamedTuple):
     payment_type: int
     currency: int
     flags: int
+    option: int
     left_minor: int
     maker: int
     approval_1: int

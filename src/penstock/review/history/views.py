@@ -91,11 +91,21 @@ class Event(msgspec.Struct, frozen=True):
     told: Told | None = None
 
 
+class LabelView(msgspec.Struct, frozen=True):
+    """What has become known of a payment: ``fraud`` or ``genuine``; ``none`` after it was revoked."""
+
+    label: str
+    time: str
+    seq: int
+    told: Told | None = None
+
+
 class PaymentView(msgspec.Struct, frozen=True):
     """A payment as of ``as_of_seq``, with its events from the first to the newest.
 
     ``cleared_minor`` is what reached the payee, ``given_back_minor`` what came back of it, ``refundable_minor`` what
-    still can; ``expires`` is when a payment that is held falls due.
+    still can; ``expires`` is when a payment that is held falls due. ``label`` is told to the client that sent it and to who
+    operates; null = nobody has said anything.
     """
 
     payment: str
@@ -126,3 +136,4 @@ class PaymentView(msgspec.Struct, frozen=True):
     metadata: dict[str, str] | None = None
     to: Party | None = None
     to_suspense: bool = False
+    label: LabelView | None = None
