@@ -17,6 +17,7 @@ from penstock.app.edge.database import Database
 from penstock.app.edge.lane_link import LaneLink
 from penstock.app.edge.openapi import HOT_ROUTES
 from penstock.contracts.ids import PublicIds
+from penstock.contracts.marks import Marks
 from penstock.contracts.office import Office
 from penstock.contracts.policy import default_policy
 from penstock.contracts.principal import Principal, Scope
@@ -46,6 +47,12 @@ FIELDS = [
     "decision",
     "correction",
     "operation",
+    "device",
+    "network",
+    "location",
+    "extras",
+    "factors",
+    "channel",
 ]
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
@@ -67,7 +74,7 @@ def services() -> Services:
     office = Office(lane, ids, Settings(), no_journal, lambda: datetime.now(UTC))  # type: ignore[arg-type]
     return Services(
         lane, ids, Settings(), lambda: {"basic": 0}, no_journal, lambda: int(time.time() * 1000),
-        time.monotonic, bucket, default_policy, office,
+        time.monotonic, bucket, Marks(bytes(32)), default_policy, office,
     )  # type: ignore[arg-type]  # fmt: skip
 
 

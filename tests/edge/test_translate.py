@@ -16,6 +16,7 @@ from penstock.contracts import ids as public
 from penstock.contracts.bank import Party
 from penstock.contracts.commands import COMMAND, FORCE_REASON, FORCE_STATE, Flag, Kind, Operation, Option, PaymentType
 from penstock.contracts.ids import MAX_INDEX, BadPublicId, PublicIds, make_uuid7
+from penstock.contracts.marks import Marks
 from penstock.contracts.principal import Principal, Scope
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State
@@ -26,7 +27,7 @@ from penstock.process.commands.records import UNKNOWN_TIER, WAYS, Terms
 from penstock.process.commands.translate import translate, translate_many
 
 IDS = PublicIds(bytes(range(16)))
-TERMS = Terms(client=9, tiers={"basic": 0, "gold": 1}, payload_bytes=200, maker=3)
+TERMS = Terms(client=9, tiers={"basic": 0, "gold": 1}, payload_bytes=200, marks=Marks(bytes(32)), maker=3)
 ID = str(make_uuid7(1, bytes(10)))
 PAYMENT, ACCOUNT, CUSTOMER = (
     IDS.encode(kind, 7) for kind in (public.Kind.PAYMENT, public.Kind.ACCOUNT, public.Kind.CUSTOMER)
@@ -55,6 +56,7 @@ items = st.one_of(
     st.builds(bodies.RefundItem, id=ids, payment=payments, amount_minor=st.none() | amounts, reference=texts),
     st.builds(bodies.ReturnItem, id=ids, payment=payments, amount_minor=st.none() | amounts),
     st.builds(bodies.ChargebackItem, id=ids, payment=payments, from_suspense=st.booleans()),
+    st.builds(bodies.LabelItem, id=ids, payment=payments, label=st.sampled_from(["fraud", "genuine", "none"]), reference=texts),
 )
 
 
@@ -146,6 +148,8 @@ RECORDS = [
         bodies.ChargebackItem(id=ID, payment=PAYMENT, from_suspense=True),
         {"kind": Kind.CHARGEBACK, "ref_seq": 7, "flags": Flag.FROM_SUSPENSE},
     ),
+    (bodies.LabelItem(id=ID, payment=PAYMENT, label="fraud"), {"kind": Kind.LABEL, "ref_seq": 7, "option": Option.LABEL_FRAUD}),
+    (bodies.LabelItem(id=ID, payment=PAYMENT, label="none"), {"kind": Kind.LABEL, "ref_seq": 7, "option": Option.LABEL_NONE}),
     (
         control.DecideItem(id=ID, payment=PAYMENT, decision="reject"),
         {"kind": Kind.DECIDE_REVIEW, "ref_seq": 7, "option": Option.REJECT},

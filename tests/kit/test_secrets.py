@@ -24,7 +24,7 @@ def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     SecretFolder(folder, may_make=True).make_all(("penstock_lane",))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
-    assert len(list(folder.iterdir())) == 5
+    assert len(list(folder.iterdir())) == 6
 
 
 def test_production_makes_none(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from penstock.app.edge.server import make_server, tls_context
 from penstock.app.edge.watch import Watch
 from penstock.app.ending import end_tasks
 from penstock.contracts.ids import PublicIds
+from penstock.contracts.marks import Marks
 from penstock.contracts.office import Office
 from penstock.contracts.reading import Reading
 from penstock.kit.http.buckets import TokenBucket
@@ -110,8 +111,9 @@ def _compose(
 ) -> Door:
     old_ids = TokenBucket(settings.old_ids_per_second, time.monotonic())
     office = Office(lane, ids, settings, desk.connection, _now)
+    marks = Marks(wiring.secrets(settings).mark_key())
     services = Services(
-        lane, ids, settings, watch.tiers, database.connection, _time_ms, time.monotonic, old_ids, watch.policy, office
+        lane, ids, settings, watch.tiers, database.connection, _time_ms, time.monotonic, old_ids, marks, watch.policy, office
     )
     reading = Reading(
         lane, settings.lane, ids, database.connection, watch.policy, settings.page_entries, wiring.clock_us

@@ -75,12 +75,17 @@ class SecretFolder:
         """32 bytes under which the secrets of webhooks are sealed in the database. Losing it makes them unusable."""
         return self._read("webhook-secrets.key", 32, lambda: secrets.token_bytes(32))
 
+    def mark_key(self) -> bytes:
+        """32 bytes of which marks are made. Losing it makes everything seen so far a stranger."""
+        return self._read("mark.key", 32, lambda: secrets.token_bytes(32))
+
     def make_all(self, roles: tuple[str, ...]) -> None:
         """Read every secret once, so that a missing one is made, or refused, before anything starts."""
         self.public_id_key()
         self.lane_hash_key()
         self.head_key()
         self.webhook_key()
+        self.mark_key()
         for role in roles:
             self.database_password(role)
 

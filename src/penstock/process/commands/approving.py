@@ -17,6 +17,7 @@ from penstock.contracts import ids as public
 from penstock.contracts.commands import Operation, Query, Status
 from penstock.contracts.ids import PublicIds
 from penstock.contracts.lane_port import Lane, approvals_answer, query
+from penstock.contracts.office import MODEL_IN_FORCE
 from penstock.contracts.policy import Policy
 from penstock.kit.http.problem import not_found
 from penstock.process.commands import control_bodies, store
@@ -27,7 +28,7 @@ _FRESH_S: Final = 1.0
 
 
 class Object(NamedTuple):
-    """What a request for approval concerns: ``payment``, ``account``, ``customer`` or ``operation``, and which."""
+    """What a request for approval concerns: ``payment``, ``account``, ``customer``, ``model`` or ``operation``, and which."""
 
     kind: str
     id: str
@@ -42,13 +43,20 @@ _OPERATIONS: Final[dict[type[Body], Operation]] = {
     control_bodies.MoveSuspense: Operation.RECOVER,
     control_bodies.DecideItem: Operation.REVIEW,
     control_bodies.SetApprovals: Operation.APPROVALS,
+    control_bodies.PublishModelItem: Operation.PUBLISH,
+    control_bodies.WithdrawModel: Operation.PUBLISH,
 }
+_OF_MODELS: Final = (control_bodies.PublishModelItem, control_bodies.WithdrawModel)
 
 
 def object_of(item: Body) -> Object:
     """What a dangerous command is about."""
     if isinstance(item, control_bodies.SetApprovals):
         return Object("operation", item.operation)
+    if isinstance(item, control_bodies.PublishModelItem):
+        return Object("model", item.sha256)
+    if isinstance(item, control_bodies.WithdrawModel):
+        return Object("model", MODEL_IN_FORCE)
     for kind in ("payment", "account", "customer"):
         if (found := getattr(item, kind, None)) is not None:
             return Object(kind, found)
@@ -91,7 +99,8 @@ class Approvers:
         if isinstance(item, control_bodies.DecideItem):
             amount_minor = await self._amount_minor(item.payment)
             return operation, most if amount_minor > self._policy().review_approval_above else 0
-        await self._find(item)
+        if not isinstance(item, _OF_MODELS):  # those have been looked up, or name none
+            await self._find(item)
         return operation, most
 
     async def _counts(self) -> dict[Operation, int]:
@@ -126,4 +135,6 @@ class Approvers:
 def summary(item: Body, command: str) -> dict[str, Any]:
     """The command as people read it before they approve."""
     fields: dict[str, Any] = msgspec.to_builtins(item)
+    if isinstance(item, control_bodies.WithdrawModel):
+        fields["withdraw"] = True  # the same kind of command as putting one in force
     return {"command": command, **{name: value for name, value in fields.items() if name != "id" and value is not None}}

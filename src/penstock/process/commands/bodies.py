@@ -34,6 +34,19 @@ PaymentTypeName = Literal["transfer", "purchase", "bill"]
 Arrival = Literal["instant", "ordinary", "next_day"]
 Reference = Annotated[str, Meta(max_length=140, description="The caller's own words for the payment.")]
 Metadata = Annotated[dict[str, str], Meta(description="Names and texts that the journal keeps beside the payment.")]
+Channel = Literal["app", "web", "pos", "qr", "atm", "phone", "branch", "api"]
+FactorName = Literal["password", "pin", "sms", "totp", "device", "passkey", "fingerprint", "face", "certificate"]
+#: Texts of which the edge makes marks (contracts/marks.py); they go no further.
+_MARKED = "The same text is the same thing, whoever sends it. Only a keyed hash of it is kept."
+Mark = Annotated[str, Meta(min_length=1, max_length=200, description=_MARKED)]
+Network = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=200, examples=["198.51.100.7"],
+        description=f"The payer's IP address (of IPv6 the first 64 bits count), or another name of a network. {_MARKED}",
+    ),
+]  # fmt: skip
+Extra = Annotated[float, Meta(description="Any number that the caller's own systems know; null = not known this time.")]
 Lifetime = Annotated[
     int, Meta(ge=1, le=_SECONDS_OF_A_YEAR, description="Seconds until a hold runs out; absent = the policy's.")
 ]
@@ -82,7 +95,34 @@ class Withdraw(WithText, frozen=True, kw_only=True):
     to: Party | None = None
 
 
-class Pay(WithText, frozen=True, kw_only=True):
+class Location(msgspec.Struct, forbid_unknown_fields=True, frozen=True, gc=False):
+    """Where the payer is, in degrees (WGS 84)."""
+
+    latitude: Annotated[float, Meta(ge=-90, le=90)]
+    longitude: Annotated[float, Meta(ge=-180, le=180)]
+
+
+class WithOrigin(WithText, frozen=True, kw_only=True):
+    """A payment may say by what it came: the more it says, the better it can be judged."""
+
+    instrument: Annotated[Mark | None, Meta(description="A card, token or agreement by which is paid.")] = None
+    device: Annotated[Mark | None, Meta(description="The payer's device.")] = None
+    network: Network | None = None
+    place: Annotated[Mark | None, Meta(description="A shop or terminal.")] = None
+    category: Annotated[Mark | None, Meta(description="What is bought, such as a merchant category code.")] = None
+    location: Location | None = None
+    channel: Annotated[Channel | None, Meta(description="By which way the payment was asked for.")] = None
+    extras: Annotated[list[Extra | None], Meta(min_length=1, max_length=4)] | None = None
+    factors: (
+        Annotated[
+            list[FactorName],
+            Meta(max_length=9, description="By which factors you have verified the payer for this payment."),
+        ]
+        | None
+    ) = None
+
+
+class Pay(WithOrigin, frozen=True, kw_only=True):
     """Pay from one account to another: at once, at a later arrival, or by a hold that is cleared later."""
 
     payer: AccountId
@@ -132,6 +172,15 @@ class Chargeback(GiveBack, frozen=True, kw_only=True):
     """A dispute that the payer won: the payee pays back, and the fee of a chargeback, whatever freezes it has."""
 
     from_suspense: Annotated[bool, Meta(description="The operator pays, out of suspense, without a fee.")] = False
+
+
+class Label(WithText, frozen=True, kw_only=True):
+    """Say what has become known of a payment; the next payments are judged by it. `none` revokes what was said before."""
+
+    label: Annotated[
+        Literal["fraud", "genuine", "none"],
+        Meta(description="`fraud`: the payer did not want it; `genuine`: it was wanted; `none`: nothing is known any more."),
+    ]
 
 
 class OpenCustomerItem(OpenCustomer, tag_field="command", tag="open_customer", frozen=True, kw_only=True):
@@ -190,7 +239,13 @@ class ChargebackItem(Chargeback, tag_field="command", tag="chargeback", frozen=T
     payment: PaymentId
 
 
+class LabelItem(Label, tag_field="command", tag="label", frozen=True, kw_only=True):
+    """``label`` in a batch."""
+
+    payment: PaymentId
+
+
 Item = (
     OpenCustomerItem | OpenAccountItem | DepositItem | WithdrawItem | PayItem | ClearItem | ReleaseItem | CancelItem
-    | RefundItem | ReturnItem | ChargebackItem
+    | RefundItem | ReturnItem | ChargebackItem | LabelItem
 )  # fmt: skip

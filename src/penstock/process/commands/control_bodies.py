@@ -113,8 +113,16 @@ class MoveSuspense(Explained, frozen=True, kw_only=True):
 class SetApprovals(Explained, frozen=True, kw_only=True):
     """Say how many approvers an operation needs. Fewer than now needs approvals itself."""
 
-    operation: Literal["limits", "unfreeze", "review", "recover", "approvals"]
+    operation: Literal["limits", "unfreeze", "review", "recover", "approvals", "publish"]
     approvers: Annotated[int, Meta(ge=0, le=_MANY_APPROVERS, description=f"From 0 to {MOST_APPROVERS}.")]
+
+
+class PublishModel(Explained, frozen=True, kw_only=True):
+    """Put an uploaded model in force: from the next batch on it scores payments. Needs approvals."""
+
+
+class WithdrawModel(Explained, frozen=True, kw_only=True):
+    """Take the model in force away: payments are not scored any more. Needs approvals."""
 
 
 class DecideItem(Decide, frozen=True, kw_only=True):
@@ -157,3 +165,10 @@ class RecoverItem(Recover, frozen=True, kw_only=True):
     """With its payment."""
 
     payment: PaymentId
+
+
+class PublishModelItem(PublishModel, frozen=True, kw_only=True):
+    """With its model, and the name under which it was uploaded, which is looked up."""
+
+    sha256: Annotated[str, Meta(description="The SHA-256 of the model's ONNX file, 64 hexadecimal digits.")]
+    name: str | None = None

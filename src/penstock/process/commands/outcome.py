@@ -16,20 +16,23 @@ from penstock.contracts.ids import PublicIds
 from penstock.contracts.lane_port import Reply
 from penstock.contracts.reasons import EXPLANATIONS
 from penstock.contracts.states import FOLLOW_UPS, STARTS
-from penstock.contracts.words import CURRENCY_CODES, KINDS, REASONS, STATES, TYPES, time_text
+from penstock.contracts.words import CURRENCY_CODES, KINDS, REASONS, STATES, TYPES, score_told, time_text
 from penstock.kit.http.problem import Problem
 
 #: Plain numbers, because looking a member of an enum up costs more than the rest of its line.
 _REFUSED: Final = int(Status.REFUSED)
 _REPLAYED: Final = int(Status.REPLAYED)
 _LAST_OPENING: Final = int(Kind.OPEN_ACCOUNT)
+_PAY: Final = int(Kind.PAY)
 _SET_ACCOUNT: Final = int(Kind.SET_ACCOUNT)
 _TO_SUSPENSE: Final = int(Flag.TO_SUSPENSE)
 #: What starts a payment: the row's own sequence names it. Follow-ups say which one they are about.
 _STARTS: Final = frozenset(map(int, STARTS))
-_FOLLOW_UPS: Final = frozenset(map(int, FOLLOW_UPS))
+_FOLLOW_UPS: Final = frozenset(map(int, (*FOLLOW_UPS, Kind.LABEL)))
 #: What moves no money, so that its outcome has no amounts.
-_SETTINGS: Final = frozenset(map(int, (Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS)))
+_SETTINGS: Final = frozenset(map(int, (
+    Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS, Kind.LABEL, Kind.PUBLISH_MODEL,
+)))  # fmt: skip
 #: What is about a customer.
 _OF_CUSTOMERS: Final = frozenset(map(int, (Kind.OPEN_CUSTOMER, Kind.OPEN_ACCOUNT, Kind.SET_CUSTOMER)))
 
@@ -61,6 +64,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     held_minor: int | UnsetType = UNSET
     moved_minor: int | UnsetType = UNSET
     fee_minor: int | UnsetType = UNSET
+    #: Of the model in force, null while there is none; ``model_version`` is 0 then.
+    score: float | UnsetType | None = UNSET
+    model_version: int | UnsetType = UNSET
     refundable_minor: int | UnsetType = UNSET
     currency: str | UnsetType = UNSET
     payer: str | UnsetType = UNSET
@@ -150,7 +156,7 @@ def outcomes(replies: NDArray[Any], command_ids: Sequence[str], ids: PublicIds) 
     ]
 
 
-def from_row(reply: Reply, row: Sequence[int]) -> Reply:
+def from_row(reply: Reply, row: Sequence[float]) -> Reply:
     """A replayed reply, completed from the journal row of the first time (see ``store.rows``)."""
     return reply._replace(**dict(zip(ROW_FIELDS, row, strict=True)))
 
@@ -158,7 +164,8 @@ def from_row(reply: Reply, row: Sequence[int]) -> Reply:
 #: The fields of a reply that a journal row has as well, in the order of ``store.rows``.
 ROW_FIELDS: Final = (
     "seq", "time_us", "ref_seq", "payer_account", "payee_account", "amount_minor", "held_minor", "moved_minor",
-    "fee_minor", "expires_us", "left_minor", "customer", "kind", "state", "reason", "payment_type", "currency", "flags",
+    "fee_minor", "expires_us", "left_minor", "score", "model_version", "customer", "kind", "state", "reason",
+    "payment_type", "currency", "flags",
 )  # fmt: skip
 assert set(ROW_FIELDS) < set(Reply._fields)
 
@@ -195,8 +202,8 @@ def _form(
     ids: PublicIds,
     status: int | UnsetType,
 ) -> Outcome:
-    (_, seq, as_of_seq, time_us, _, _, _, amount, held, moved, fee, expires_us, left, customer, _, kind, treated, state,
-     reason, payment_type, currency, flags) = reply  # fmt: skip
+    (_, seq, as_of_seq, time_us, _, _, _, amount, held, moved, fee, expires_us, left, score, model_version, customer, _,
+     kind, treated, state, reason, payment_type, currency, flags) = reply  # fmt: skip
     opened = kind <= _LAST_OPENING
     moves = not opened and kind not in _SETTINGS
     account = payee if opened else payer if kind == _SET_ACCOUNT else ""
@@ -219,7 +226,9 @@ def _form(
         held if moves else UNSET,
         moved if moves else UNSET,
         fee if moves else UNSET,
-        left if payment and not declined else UNSET,
+        score_told(score, model_version) if kind == _PAY else UNSET,
+        model_version if kind == _PAY else UNSET,
+        left if payment and moves and not declined else UNSET,
         CURRENCY_CODES[currency] or UNSET,
         payer or UNSET if moves else UNSET,
         payee or UNSET if moves else UNSET,

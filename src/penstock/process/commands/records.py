@@ -9,13 +9,15 @@ from typing import Any, Final, NamedTuple
 
 from penstock.contracts import ids as public
 from penstock.contracts.commands import COMMAND, Flag, Kind, Operation, Option, PaymentType
+from penstock.contracts.marks import Marks
 from penstock.contracts.money import BY_CODE
 from penstock.contracts.policy import LIMIT_FIELDS
 from penstock.process.commands import bodies, control_bodies
 from penstock.process.commands.bodies import Body
+from penstock.process.commands.origin import NOTHING, origin_of
 
 #: One ``COMMAND`` record; ten times faster to fill than a numpy one.
-_RECORD: Final = struct.Struct("<10q7i6h")
+_RECORD: Final = struct.Struct("<15q13i10h")
 assert _RECORD.size == COMMAND.itemsize
 
 #: Sent for a tier that the policy does not name, so that the lane refuses it with a row.
@@ -33,6 +35,7 @@ _FREEZES: Final = {side: Option[f"FREEZE_{side.upper()}"] for side in ("debit", 
 _UNFREEZES: Final = {side: Option[f"UNFREEZE_{side.upper()}"] for side in ("debit", "credit", "all", "amount")}
 _LIMITS: Final = {field: Option.LIMIT_SINGLE + place for place, field in enumerate(LIMIT_FIELDS)}
 _DECISIONS: Final = {"approve": Option.APPROVE, "reject": Option.REJECT}
+_LABELS: Final = {"fraud": Option.LABEL_FRAUD, "genuine": Option.LABEL_GENUINE, "none": Option.LABEL_NONE}
 
 
 class Terms(NamedTuple):
@@ -41,6 +44,7 @@ class Terms(NamedTuple):
     client: int
     tiers: Mapping[str, int]
     payload_bytes: int
+    marks: Marks
     #: The person who asks, 0 = not known.
     maker: int = 0
     #: Commands that this caller gives as one who operates the system.
@@ -82,9 +86,9 @@ def _pack(
     if kind in terms.operates:
         flags |= Flag.OPERATES
     return _RECORD.pack(
-        0, given.id_hi, given.id_lo, payer, payee, amount, ref_seq, 0, from_us, until_us,
-        terms.client, customer, given.payload_bytes, terms.maker, 0, 0, 0,
-        kind, payment_type, currency, tier, flags, option or given.forced,
+        0, given.id_hi, given.id_lo, payer, payee, amount, ref_seq, 0, from_us, until_us, *NOTHING.marks,
+        terms.client, customer, given.payload_bytes, terms.maker, 0, 0, 0, *NOTHING.numbers,
+        kind, payment_type, currency, tier, flags, option or given.forced, *NOTHING.way,
     )  # fmt: skip
 
 
@@ -111,11 +115,12 @@ def _withdraw(body: bodies.Withdraw, given: Given) -> bytes:
 
 def _pay(body: bodies.Pay, given: Given) -> bytes:
     terms = given.terms
+    origin = origin_of(body, terms.marks)
     return _RECORD.pack(  # not by _pack: this is the busiest line of the edge
         0, given.id_hi, given.id_lo, given.known[body.payer], given.known[body.payee], body.amount_minor, 0,
-        (body.hold_lifetime_s or 0) * _MICROSECONDS, 0, 0, terms.client, 0, given.payload_bytes, terms.maker, 0, 0, 0,
-        _PAY, _TYPES[body.type], _CURRENCIES[body.currency], 0,
-        _ARRIVALS[body.arrival] | (_HOLD_ONLY if body.hold_only else 0), given.forced,
+        (body.hold_lifetime_s or 0) * _MICROSECONDS, 0, 0, *origin.marks, terms.client, 0, given.payload_bytes, terms.maker,
+        0, 0, 0, *origin.numbers, _PAY, _TYPES[body.type], _CURRENCIES[body.currency], 0,
+        _ARRIVALS[body.arrival] | (_HOLD_ONLY if body.hold_only else 0) | origin.flags, given.forced, *origin.way,
     )  # fmt: skip
 
 
@@ -136,6 +141,10 @@ def _part(kind: Kind) -> Callable[[Any, Given], bytes]:
 
 def _cancel(body: Any, given: Given) -> bytes:
     return _pack(given, Kind.CANCEL, ref_seq=given.known[body.payment])
+
+
+def _label(body: bodies.LabelItem, given: Given) -> bytes:
+    return _pack(given, Kind.LABEL, ref_seq=given.known[body.payment], option=_LABELS[body.label])
 
 
 def _decide(body: control_bodies.DecideItem, given: Given) -> bytes:
@@ -190,6 +199,14 @@ def _set_approvals(body: control_bodies.SetApprovals, given: Given) -> bytes:
     return _pack(given, Kind.SET_APPROVALS, amount=body.approvers, option=option)
 
 
+def _publish_model(_: control_bodies.PublishModelItem, given: Given) -> bytes:
+    return _pack(given, Kind.PUBLISH_MODEL, option=Option.MODEL_IN_FORCE)  # which model is in the side record
+
+
+def _withdraw_model(_: control_bodies.WithdrawModel, given: Given) -> bytes:
+    return _pack(given, Kind.PUBLISH_MODEL, option=Option.MODEL_WITHDRAWN)
+
+
 def _time_us(time: datetime | None) -> int:
     """A time in µs since 1970, 0 = none."""
     return 0 if time is None else (time - _EPOCH) // timedelta(microseconds=1)
@@ -218,6 +235,7 @@ WAYS: Final[dict[type[Body], Way]] = {
     bodies.RefundItem: Way(Kind.REFUND, _PAYMENT, _part(Kind.REFUND)),
     bodies.ReturnItem: Way(Kind.RETURN, _PAYMENT, _part(Kind.RETURN)),
     bodies.ChargebackItem: Way(Kind.CHARGEBACK, _PAYMENT, _part(Kind.CHARGEBACK)),
+    bodies.LabelItem: Way(Kind.LABEL, _PAYMENT, _label),
     control_bodies.DecideItem: Way(Kind.DECIDE_REVIEW, _PAYMENT, _decide),
     control_bodies.FreezeItem: Way(Kind.SET_ACCOUNT, _ACCOUNT, _freeze),
     control_bodies.UnfreezeItem: Way(Kind.SET_ACCOUNT, _ACCOUNT, _unfreeze),
@@ -227,4 +245,6 @@ WAYS: Final[dict[type[Body], Way]] = {
     control_bodies.RecoverItem: Way(Kind.RECOVER, _PAYMENT, _recover),
     control_bodies.MoveSuspense: Way(Kind.RECOVER, _ACCOUNT, _move_suspense),
     control_bodies.SetApprovals: Way(Kind.SET_APPROVALS, (), _set_approvals),
+    control_bodies.PublishModelItem: Way(Kind.PUBLISH_MODEL, (), _publish_model),
+    control_bodies.WithdrawModel: Way(Kind.PUBLISH_MODEL, (), _withdraw_model),
 }

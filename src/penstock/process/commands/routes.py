@@ -13,20 +13,21 @@ from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
 from penstock.contracts import ids as public
-from penstock.contracts.commands import REPLY, Kind, Status
+from penstock.contracts.commands import REPLY, Status
 from penstock.contracts.ids import PublicIds, uuid7_time_ms
 from penstock.contracts.lane_port import Lane, Reply
+from penstock.contracts.marks import Marks
 from penstock.contracts.office import Office
 from penstock.contracts.policy import Policy
-from penstock.contracts.principal import Principal, Scope
+from penstock.contracts.principal import Principal
 from penstock.contracts.words import KINDS
 from penstock.kit.http.asgi import Answer
 from penstock.kit.http.buckets import TokenBucket
-from penstock.kit.http.problem import Problem, from_decoding, too_many, wrong_field
+from penstock.kit.http.problem import Problem, from_decoding, not_found, too_many, wrong_field
 from penstock.kit.settings import Settings
 from penstock.office.approvals.actions import Wish, request
 from penstock.office.claims.actions import refuse_when_held
-from penstock.process.commands import access, approving, bodies, control_bodies, store
+from penstock.process.commands import access, approving, bodies, control_bodies, rules, store
 from penstock.process.commands.approving import Approvers
 from penstock.process.commands.bodies import Body
 from penstock.process.commands.outcome import ROW_FIELDS, from_row, http_status, outcome, outcomes, refusal_problem
@@ -53,6 +54,8 @@ class Services(NamedTuple):
     monotonic_s: Callable[[], float]
     #: How many old ids may still be sent this second.
     old_ids: TokenBucket
+    #: Makes marks of the texts that come with a payment.
+    marks: Marks
     #: The policy in force.
     policy: Callable[[], Policy]
     #: The back office, where requests for approval wait.
@@ -67,7 +70,8 @@ class CommandRoute:
         self._services = services
         self._item = item
         #: The field of the item that the path gives, empty = none.
-        self._in_path = "".join(set(item.__struct_fields__) - set((body or item).__struct_fields__))
+        own = (body or item).__struct_fields__
+        self._in_path = "".join(field.name for field in msgspec.structs.fields(item) if field.required and field.name not in own)
         self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(body or item)
 
     async def __call__(self, principal: Principal, named: str, body: bytes) -> Answer:
@@ -127,7 +131,8 @@ class DangerousRoute(CommandRoute):
         """
         item = self._decode(body, named)
         kind = kind_of(item)
-        principal.require(Scope.REVIEW if kind == Kind.DECIDE_REVIEW else Scope.CONTROL)
+        access.may_ask(principal, kind)
+        item = await self._complete(item)
         record, payload = translate(item, self._services.ids, _terms(self._services, principal))
         if isinstance(item, control_bodies.DecideItem):
             await self._respect_claim(item.payment, principal)
@@ -144,6 +149,16 @@ class DangerousRoute(CommandRoute):
             asked = await request(connection, wish, office.now(), office.settings, office.ids)
         return Answer(202 if asked.ended is None else 200, msgspec.json.encode(asked))
 
+    async def _complete(self, item: Body) -> Body:
+        """The command with what has to be looked up for it: for a model its name."""
+        if not isinstance(item, control_bodies.PublishModelItem):
+            return item
+        rules.check(item, None)
+        async with self._services.journal() as connection:
+            name = await store.model_name(connection, item.sha256)
+        if name is None:
+            raise not_found("model")
+        return msgspec.structs.replace(item, name=name)
 
     async def _respect_claim(self, payment: str, principal: Principal) -> None:
         """Let a review be decided by the one who has claimed it, while somebody has.
@@ -205,6 +220,7 @@ def hot_routes(services: Services) -> dict[str, HotRoute]:
         "refund": (bodies.RefundItem, bodies.Refund),
         "return": (bodies.ReturnItem, bodies.Return),
         "chargeback": (bodies.ChargebackItem, bodies.Chargeback),
+        "label": (bodies.LabelItem, bodies.Label),
     }
     return {
         "/v1/customers": CommandRoute(services, bodies.OpenCustomerItem),
@@ -236,14 +252,16 @@ def _dangerous(services: Services) -> dict[str, HotRoute]:
         "/v1/customers/{customer}/limits": route(control_bodies.SetLimitItem, control_bodies.SetLimit),
         "/v1/suspense/move": route(control_bodies.MoveSuspense),
         "/v1/approval-rules": route(control_bodies.SetApprovals),
+        "/v1/models/{model}/publication": route(control_bodies.PublishModelItem, control_bodies.PublishModel),
+        "/v1/models/withdrawal": route(control_bodies.WithdrawModel),
     }
 
 
 def _terms(services: Services, principal: Principal) -> Terms:
     settings = services.settings
     return Terms(
-        principal.client, services.tiers(), settings.payload_bytes, principal.person, access.operates(principal),
-        bool(settings.sandbox),
+        principal.client, services.tiers(), settings.payload_bytes, services.marks, principal.person,
+        access.operates(principal), bool(settings.sandbox),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -11,6 +12,7 @@ from penstock.kit.http.problem import wrong_field
 from penstock.process.commands import bodies, control_bodies
 from penstock.process.commands.bodies import Body
 
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -66,6 +68,12 @@ def _recover(item: control_bodies.Recover, place: Place) -> None:
             raise wrong_field(field_name(place, field), f"does not go with {item.correction}", fix)
 
 
+def _publish_model(item: control_bodies.PublishModelItem, place: Place) -> None:
+    if not _SHA256.fullmatch(item.sha256):
+        fix = "send the SHA-256 of the ONNX file in 64 lower-case hexadecimal digits, as GET /v1/models shows it"
+        raise wrong_field(field_name(place, "model"), "not a model's SHA-256", fix)
+
+
 def _check_times(place: Place, start: datetime | None, end: datetime | None) -> None:
     for field, time in (("from", start), ("until", end)):
         if time is not None and time <= _EPOCH:
@@ -79,4 +87,5 @@ _CHECKS: Final[Mapping[type, Callable[[Any, Place], None]]] = MappingProxyType({
     control_bodies.FreezeItem: _freeze,
     control_bodies.SetLimitItem: _set_limit,
     control_bodies.RecoverItem: _recover,
+    control_bodies.PublishModelItem: _publish_model,
 })  # fmt: skip

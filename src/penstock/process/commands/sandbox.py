@@ -21,7 +21,7 @@ REASONS: Final = {
     reason.name.lower(): FORCE_REASON + reason for reason in Reason if reason is not Reason.OK and reason not in WITHOUT_TRACE
 }
 #: States in which a payment can be made to begin.
-STATES: Final = {state.name.lower(): FORCE_STATE + state for state in (State.HELD, State.DELAYED, State.REVIEW)}
+STATES: Final = {state.name.lower(): FORCE_STATE + state for state in (State.HELD, State.DELAYED, State.REVIEW, State.CHALLENGE)}
 
 
 def option(reference: str | None, *, pays: bool, field: str) -> int:
@@ -36,7 +36,7 @@ def option(reference: str | None, *, pays: bool, field: str) -> int:
     word = reference.removeprefix(PREFIX)
     found = REASONS.get(word) or (STATES.get(word) if pays else None)
     if found is None:
-        fix = "name a reason of GET /v1/reasons that leaves a row" + (", or held, delayed, review" if pays else "")
+        fix = "name a reason of GET /v1/reasons that leaves a row" + (", or held, delayed, review, challenge" if pays else "")
         raise wrong_field(field, f"{word[:40]!r} cannot be forced here", fix)
     return found
 

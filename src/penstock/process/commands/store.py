@@ -11,13 +11,20 @@ from penstock.contracts.states import STARTS
 from penstock.process.commands.outcome import ROW_FIELDS
 
 _ROWS: Final = f"SELECT {', '.join(ROW_FIELDS)} FROM journal WHERE lane = %s AND seq = ANY(%s)"  # noqa: S608 - constants
+_MODEL_NAME: Final = "SELECT name FROM model WHERE sha256 = %s"
 _AMOUNT: Final = "SELECT amount_minor FROM journal WHERE lane = %s AND seq = %s AND kind = ANY(%s)"
 
 
-async def rows(connection: AsyncConnection[Any], lane: int, seqs: Sequence[int]) -> dict[int, tuple[int, ...]]:
+async def rows(connection: AsyncConnection[Any], lane: int, seqs: Sequence[int]) -> dict[int, tuple[Any, ...]]:
     """The rows at the given sequences, by sequence, in the order of ``ROW_FIELDS``."""
     found = await connection.execute(_ROWS, (lane, list(seqs)))
     return {row[0]: row for row in await found.fetchall()}
+
+
+async def model_name(connection: AsyncConnection[Any], sha256: str) -> str | None:
+    """The name under which a model was uploaded, None when none was with this hash."""
+    found = await (await connection.execute(_MODEL_NAME, [bytes.fromhex(sha256)])).fetchone()
+    return None if found is None else str(found[0])
 
 
 async def amount_minor(connection: AsyncConnection[Any], lane: int, seq: int) -> int | None:

@@ -27,8 +27,9 @@ _UUID7: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
 #: The fields of each body that go into the side record, as they were given.
+_SAID: Final = ("metadata", "name", "reason", "reference", "sha256", "to")
 _TEXTS: Final = {
-    item: tuple(name for name in ("metadata", "reason", "reference", "to") if name in item.__struct_fields__)
+    item: tuple(name for name in _SAID if name in item.__struct_fields__)
     for item in WAYS
 }
 #: Where a reference may force an outcome in a sandbox.
@@ -42,7 +43,7 @@ FIXES: Final = {
     "currency": "send one of CNY, USD, EUR, HKD, JPY",
     "type": "send one of transfer, purchase, bill; for a limit also withdrawal or any",
     "arrival": "send one of instant, ordinary, next_day",
-    "command": "send one of open_customer, open_account, deposit, withdraw, pay, clear, release, cancel, refund, return, chargeback",
+    "command": "send one of open_customer, open_account, deposit, withdraw, pay, clear, release, cancel, refund, return, chargeback, label",
     "hold_lifetime_s": "send a whole number of seconds from 1 to 31622400, together with hold_only",
     "hold_only": "send true or false",
     "release_rest": "send true or false",
@@ -60,8 +61,20 @@ FIXES: Final = {
     "decision": "send approve or reject",
     "limit": "send one of single, day_amount, day_count, month_amount, month_count, year_amount, year_count",
     "correction": "send one of reverse, finish_paid, finish_unpaid",
-    "operation": "send one of limits, unfreeze, review, recover, approvals",
+    "operation": "send one of limits, unfreeze, review, recover, approvals, publish",
     "approvers": "send a whole number from 0 to 3",
+    "label": "send fraud, genuine or none",
+    "instrument": "send a text of 1 to 200 characters, or leave it out",
+    "device": "send a text of 1 to 200 characters, or leave it out",
+    "network": "send an IP address or another text of 1 to 200 characters, or leave it out",
+    "place": "send a text of 1 to 200 characters, or leave it out",
+    "category": "send a text of 1 to 200 characters, or leave it out",
+    "location": "send latitude and longitude in degrees, or leave it out",
+    "latitude": "send degrees from -90 to 90",
+    "longitude": "send degrees from -180 to 180",
+    "channel": "send one of app, web, pos, qr, atm, phone, branch, api",
+    "extras": "send 1 to 4 numbers, null for one that is not known",
+    "factors": "send an array of password, pin, sms, totp, device, passkey, fingerprint, face, certificate",
     "items": "send an array of commands",
 }
 
