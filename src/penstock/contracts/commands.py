@@ -45,6 +45,7 @@ class Query(IntEnum):
     PAYMENT = 103
     STATUS = 104
     APPROVALS = 105
+    MODEL = 106
 
 
 class PaymentType(IntEnum):

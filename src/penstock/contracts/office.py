@@ -6,13 +6,16 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from psycopg import AsyncConnection
 
 from penstock.contracts.ids import PublicIds
 from penstock.contracts.lane_port import Lane
 from penstock.kit.settings import Settings
+
+#: The id of the model in force, whichever it is, where a request for approval is about it.
+MODEL_IN_FORCE: Final = "in-force"
 
 
 @dataclass(frozen=True)

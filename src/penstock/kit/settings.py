@@ -74,6 +74,8 @@ class Settings:
     partitions_ahead: int = _setting(2, "partitions", "attached before they are needed", 1, 64)
 
     body_bytes: int = _setting(4 << 20, "bytes", "largest request body; beyond: 413", 1_024, 1 << 28)
+    model_bytes_max: int = _setting(32 << 20, "bytes", "largest body of a model's upload, in base64 as it is sent; beyond: 413", 1_024, 1 << 28)
+    models_max: int = _setting(1_000, "models", "stored, for ever; beyond: 409", 1, 100_000)
     batch_commands: int = _setting(5_000, "commands", "most in one batch request; beyond: 413", 1, 100_000)
     page_entries: int = _setting(200, "entries", "largest page of a history", 1, 10_000)
     requests_per_second: float = _setting(10_000.0, "requests/s", "of one API client at one edge; beyond: 429", 1, 1e9)

@@ -43,7 +43,7 @@ _SECURITY: Final[tuple[Header, ...]] = (
 )
 _API_POLICY: Final[Header] = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
 #: What the path of a command may name, by its place in the path: /v1/payments/pay_…/clear.
-_NAMED: Final = {"payments": "{payment}", "accounts": "{account}", "customers": "{customer}"}
+_NAMED: Final = {"payments": "{payment}", "accounts": "{account}", "customers": "{customer}", "models": "{model}"}
 _NAMING_PARTS: Final = 5
 #: Hot routes whose path can be read as well.
 _READ_TOO: Final = frozenset({"/v1/approval-rules"})

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -26,6 +26,8 @@ from penstock.contracts.reasons_doc import ReasonView, reason_views
 from penstock.kit.http.problem import MEDIA_TYPE, FieldError, Problem
 from penstock.office.approvals.routes import ROUTES as APPROVALS
 from penstock.prepare.customers.routes import read_customer
+from penstock.prepare.models.routes import ROUTES as MODELS
+from penstock.prepare.models.routes import upload_model
 from penstock.process.rails.reconcile.routes import ROUTES as RECONCILE
 from penstock.review.events.feed import Feed
 from penstock.review.events.routes import event_types, read_events
@@ -117,7 +119,7 @@ async def _office_state(inside: Inside) -> OfficeState | None:
 _DESCRIBED: Final[list[Any]] = [
     read_payment, read_account, read_entries, read_customer, read_approval_rules, reasons, status, live, ready,
     prometheus,
-    *APPROVALS, *RECONCILE, *REVIEWS, *RECOVERIES, event_types, read_events, *WEBHOOKS,
+    *MODELS, *APPROVALS, *RECONCILE, *REVIEWS, *RECOVERIES, event_types, read_events, *WEBHOOKS,
 ]  # fmt: skip
 
 
@@ -135,8 +137,9 @@ def make_app(reading: Reading, inside: Inside, office: Office, feed: Feed, secre
         headers = {"content-security-policy": reference.CONTENT_POLICY}
         return Response(html, media_type=MediaType.HTML, headers=headers)
 
+    uploads = Router("/", route_handlers=[upload_model], request_max_body_size=office.settings.model_bytes_max)
     return Litestar(
-        [*_DESCRIBED, openapi_json, docs],
+        [*_DESCRIBED, openapi_json, docs, uploads],
         dependencies={
             "reading": Provide(lambda: reading, sync_to_thread=False),
             "inside": Provide(lambda: inside, sync_to_thread=False),
@@ -157,7 +160,7 @@ def make_document() -> openapi.Document:
     config = OpenAPIConfig(title=openapi.TITLE, version=__version__, use_handler_docstrings=True)
     given = ("reading", "inside", "office", "feed", "secrets", "principal")
     silent = {name: Provide(_nobody(name), sync_to_thread=False) for name in given}
-    app = Litestar(_DESCRIBED, dependencies=dict(silent), openapi_config=config, logging_config=None)
+    app = Litestar([*_DESCRIBED, upload_model], dependencies=dict(silent), openapi_config=config, logging_config=None)
     return openapi.document(app.openapi_schema.to_schema(), __version__)
 
 
