@@ -1,4 +1,4 @@
-"""Why a score is what it is: what each feature added to it, exactly.
+"""Why a model of trees gives the score it gives: what each feature added to it, exactly.
 
 The contributions are Shapley values of the trees (TreeSHAP: Lundberg et al., "From local explanations to global
 understanding with explainable AI for trees", Nature Machine Intelligence 2020), as LightGBM computes them, in
@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.features import SLOTS
-
 if TYPE_CHECKING:
     import lightgbm
 
@@ -27,7 +25,7 @@ class LibraryMissing(ImportError):
 
 
 class BadNative(ValueError):
-    """A text is no LightGBM model of our vectors."""
+    """A text is no LightGBM model of vectors of this width."""
 
 
 def load_lightgbm() -> None:
@@ -41,12 +39,14 @@ def load_lightgbm() -> None:
 
 
 def contributions(native: str | bytes, features: NDArray[np.float16]) -> NDArray[np.float64]:
-    """What each slot added to the log-odds of fraud: (n, 65) for vectors (n, 64), the average payment's log-odds last.
+    """What each slot added to the log-odds: (n, 65) for vectors (n, 64), the average of training last.
 
     ``native`` is the text of ``model.txt``; its calibration is within. Rows add up to the log-odds of the score:
     `score_of` turns them into it.
     """
     booster = _booster(native if isinstance(native, str) else native.decode())
+    if booster.num_feature() != features.shape[1]:
+        raise BadNative(f"the model takes {booster.num_feature()} features, a vector has {features.shape[1]}")
     values = booster.predict(np.ascontiguousarray(features, np.float64), pred_contrib=True, num_threads=1)
     return np.asarray(values, np.float64)
 
@@ -63,9 +63,7 @@ def _booster(native: str) -> lightgbm.Booster:
     import lightgbm
 
     try:
-        booster = lightgbm.Booster(params={"verbose": -1}, model_str=native)
+        booster = lightgbm.Booster(model_str=native)
     except lightgbm.basic.LightGBMError as error:
         raise BadNative(f"the text is no model of LightGBM {lightgbm.__version__}: {error}") from error
-    if booster.num_feature() != SLOTS:
-        raise BadNative(f"the model takes {booster.num_feature()} features, a vector has {SLOTS}")
     return booster
