@@ -30,7 +30,7 @@ def factor_names(factors: int) -> list[str]:
 
 def score_told(score: float, model_version: int) -> float | None:
     """A score as callers read it: the digits that single precision has; None while there is no model, or no score."""
-    return round(score, 7) if model_version and score == score else None  # NaN differs from itself
+    return round(score, 7) if model_version and score >= 0 else None  # below 0: the model could not score
 
 
 @lru_cache(maxsize=4096)

@@ -156,7 +156,7 @@ def outcomes(replies: NDArray[Any], command_ids: Sequence[str], ids: PublicIds) 
     ]
 
 
-def from_row(reply: Reply, row: Sequence[float]) -> Reply:
+def from_row(reply: Reply, row: Sequence[Any]) -> Reply:
     """A replayed reply, completed from the journal row of the first time (see ``store.rows``)."""
     return reply._replace(**dict(zip(ROW_FIELDS, row, strict=True)))
 

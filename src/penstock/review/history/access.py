@@ -26,6 +26,6 @@ async def may_see_payment(first: Row, principal: Principal, reading: Reading) ->
     return own is not None
 
 
-def may_see_label(first: Row, principal: Principal) -> bool:
-    """Whether the caller sent the payment, or operates: who was paid is not told that it is taken for fraud."""
+def may_see_inside(first: Row, principal: Principal) -> bool:
+    """Whether the caller sent the payment, or operates: who was paid is told neither by what it came nor its label."""
     return principal.works_here or first.client == principal.client

@@ -21,7 +21,7 @@ from penstock.kit.http.problem import not_found, wrong_field
 from penstock.office.approvals.actions import pending_views
 from penstock.office.approvals.views import RequestView
 from penstock.review.history import rules, store
-from penstock.review.history.access import may_read, may_see_label, may_see_payment
+from penstock.review.history.access import may_read, may_see_inside, may_see_payment
 from penstock.review.history.store import Row
 from penstock.review.history.views import AccountView, Page, PaymentView
 
@@ -90,12 +90,14 @@ async def read_payment(payment: FromPath[str], principal: Caller, reading: Given
             raise not_found("payment")
         last_seq = known.last_seq or await store.last_closed(connection, reading.lane_number, seq)
         rows = await store.payment_rows(connection, reading.lane_number, last_seq, _MOST_EVENTS)
-        labelled = known.label_seq if may_see_label(first, principal) else 0
+        labelled = known.label_seq if may_see_inside(first, principal) else 0
         label = await store.row(connection, reading.lane_number, labelled) if labelled else None
         people = await _people(connection, [*rows, label] if label else rows, principal)
     pending = await _pending("payment", payment, principal, reading)
     shown = _payment_view(first, rows, people, pending, as_of_seq, reading)
-    return replace(shown, label=rules.label(label, people)) if label else shown
+    if not may_see_inside(first, principal):
+        return shown
+    return replace(shown, label=rules.label(label, people) if label else None, origin=rules.origin(first))
 
 
 async def _people(connection: store.Connection, rows: list[Row], principal: Principal) -> rules.People:

@@ -11,12 +11,13 @@ from penstock.contracts.bank import Party
 from penstock.contracts.commands import NEVER_US, Flag, Kind
 from penstock.contracts.lane_port import AccountAnswer
 from penstock.contracts.states import OPEN, STARTS
-from penstock.contracts.words import KINDS, LABELS, REASONS, STATES, time_text
+from penstock.contracts.words import CHANNELS, KINDS, LABELS, REASONS, STATES, factor_names, score_told, time_text
 from penstock.review.history.store import Row
-from penstock.review.history.views import Entry, Event, FreezeView, LabelView, Told
+from penstock.review.history.views import Entry, Event, FreezeView, LabelView, LocationView, OriginView, Told
 
 _STARTS: Final = frozenset(map(int, STARTS))
 _OPEN: Final = frozenset(map(int, OPEN))
+_DEGREE: Final = 10_000
 #: The names of people by their numbers; None = for nobody to see.
 People = Mapping[int, str] | None
 
@@ -71,6 +72,19 @@ def entry(
         row.seq, time_text(row.time_us), KINDS[row.kind], STATES[row.state], REASONS[row.reason], row.amount_minor,
         change, held, moved, fee, name_payment(payment) if payment else None, name_account(counterparty) or None,
         side(row).reference, bool(row.flags & Flag.TO_SUSPENSE), told(row, people),
+        origin(row) if account == row.payer_account or people is not None else None,
+    )  # fmt: skip
+
+
+def origin(row: Row) -> OriginView | None:
+    """By what a payment came and how it was judged; None for what is no payment between accounts."""
+    if row.kind != Kind.PAY:
+        return None
+    located = row.flags & Flag.LOCATED
+    return OriginView(
+        CHANNELS.get(row.channel), factor_names(row.factors), row.verification,
+        LocationView(row.latitude_e4 / _DEGREE, row.longitude_e4 / _DEGREE) if located else None,
+        score_told(row.score, row.model_version), row.model_version,
     )  # fmt: skip
 
 

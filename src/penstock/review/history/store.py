@@ -46,6 +46,13 @@ class Row(NamedTuple):
     approval_1: int
     approval_2: int
     approval_3: int
+    latitude_e4: int
+    longitude_e4: int
+    channel: int
+    factors: int
+    verification: int
+    model_version: int
+    score: float
     side: bytes | None
 
 

@@ -43,6 +43,27 @@ class AccountView(msgspec.Struct, frozen=True):
     customer: str | None = None
 
 
+class LocationView(msgspec.Struct, frozen=True):
+    """A place, in degrees."""
+
+    latitude: float
+    longitude: float
+
+
+class OriginView(msgspec.Struct, frozen=True):
+    """By what a payment came, and how it was judged; null = not said. Texts that came with it are kept nowhere.
+
+    ``verification`` counts the kinds of factor (know, have, are); ``score`` is null while no model was in force.
+    """
+
+    channel: str | None
+    factors: list[str]
+    verification: int
+    location: LocationView | None
+    score: float | None
+    model_version: int
+
+
 class Entry(msgspec.Struct, frozen=True):
     """One row of an account's history, signed from this account's view."""
 
@@ -61,6 +82,7 @@ class Entry(msgspec.Struct, frozen=True):
     reference: str | None = None
     to_suspense: bool = False
     told: Told | None = None
+    origin: OriginView | None = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -104,8 +126,8 @@ class PaymentView(msgspec.Struct, frozen=True):
     """A payment as of ``as_of_seq``, with its events from the first to the newest.
 
     ``cleared_minor`` is what reached the payee, ``given_back_minor`` what came back of it, ``refundable_minor`` what
-    still can; ``expires`` is when a payment that is held falls due. ``label`` is told to the client that sent it and to who
-    operates; null = nobody has said anything.
+    still can; ``expires`` is when a payment that is held falls due. ``label`` (null = nobody has said
+    anything) and ``origin`` are told to the client that sent it and to who operates.
     """
 
     payment: str
@@ -137,3 +159,4 @@ class PaymentView(msgspec.Struct, frozen=True):
     to: Party | None = None
     to_suspense: bool = False
     label: LabelView | None = None
+    origin: OriginView | None = None
