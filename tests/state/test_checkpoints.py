@@ -23,13 +23,13 @@ from support.lanes import (
     start_lane,
 )
 
+from penstock.app.lane_start import capacity_of
 from penstock.contracts.commands import Flag, Kind
 from penstock.kit.settings import Settings
 from penstock.process.lane import Lane
 from penstock.state import layout as at
 from penstock.state.checkpoint import Checkpointer, canonical, lane_folder
 from penstock.state.recovery import recover
-from penstock.state.tables import Capacity
 
 Harm = Callable[[Path], None]
 
@@ -146,8 +146,8 @@ def test_a_grown_layout_is_read_by_field_name(database: Database, home: Path) ->
     assert image(again.state) == before
     checkpoint = recover(
         home, settings.lane,
-        Capacity(settings.customers_max, settings.accounts_max, settings.holds_max, settings.partition_rows, settings.own_limits_max),
+        capacity_of(settings),
         HASH_KEY, json.loads((newest / "manifest.json").read_text())["seq"],
-        lambda _: bytes.fromhex(json.loads((newest / "manifest.json").read_text())["digest"]), lambda *_: iter(()), 0,
+        lambda _: bytes.fromhex(json.loads((newest / "manifest.json").read_text())["digest"]), lambda *_: iter(()), 0, 30 * 86_400_000_000,
     )  # fmt: skip
     assert checkpoint.checkpoint_seq == int(newest.name)

@@ -14,7 +14,7 @@ CLIENT, HELD, CLEARED = 1, 3, 2
 
 
 def fresh() -> State:
-    return reserve(Capacity(16, 64, 16, ROWS, 16), 7)
+    return reserve(Capacity(16, 64, 16, ROWS, 16, 16, 16, 16), 7, 1_000_000)
 
 
 def fill(state: State, partition: int) -> None:

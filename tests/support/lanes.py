@@ -62,7 +62,8 @@ def settings_for(home: Path, lane: int, **changes: Any) -> Settings:
         file.write_text(policy_toml(POLICY), "utf-8")
     small = Settings(
         home=home, lane=lane, policy_file=str(file), customers_max=64, accounts_max=96, holds_max=12, holds_per_account=5,
-        partition_rows=PARTITION_ROWS, batch_rows=64, expiries_per_batch=4, commit_retry_s=5.0,
+        partition_rows=PARTITION_ROWS, batch_rows=64, expiries_per_batch=4, commit_retry_s=5.0, entities_max=256,
+        pairs_max=512, labels_max=32,
     )  # fmt: skip
     return replace(small, **changes)
 

@@ -63,18 +63,44 @@ def _recover(settings: Settings, writer: JournalWriter, partitions: list[reader.
     def rows_between(after: int, until: int) -> Iterator[NDArray[Any]]:
         return reader.read_rows(writer.connection, settings.lane, after, until, _REPLAY_ROWS)
 
-    capacity = Capacity(settings.customers_max, settings.accounts_max, settings.holds_max, settings.partition_rows, settings.own_limits_max)
+    maturity_us = _first_policy(writer, settings).label_maturity_s * 1_000_000
     first_hot = sum(partition.indexed for partition in partitions)
     started = time.perf_counter()
     recovered = recover(
-        settings.home, settings.lane, capacity, hash_key, writer.position.last_seq, digest_at, rows_between, first_hot
-    )
+        settings.home, settings.lane, capacity_of(settings), hash_key, writer.position.last_seq, digest_at, rows_between,
+        first_hot, maturity_us,
+    )  # fmt: skip
     _log.info(
         "recovered",
         last_seq=writer.position.last_seq, epoch=writer.position.epoch, checkpoint_seq=recovered.checkpoint_seq,
         rows=recovered.rows, seconds=round(time.perf_counter() - started, 3),
     )  # fmt: skip
     return recovered
+
+
+def capacity_of(settings: Settings) -> Capacity:
+    """How many records the settings allow."""
+    return Capacity(
+        customers=settings.customers_max,
+        accounts=settings.accounts_max,
+        holds=settings.holds_max,
+        partition_rows=settings.partition_rows,
+        own_limits=settings.own_limits_max,
+        entities=settings.entities_max,
+        pairs=settings.pairs_max,
+        labels=settings.labels_max,
+    )
+
+
+def _first_policy(writer: JournalWriter, settings: Settings) -> Policy:
+    """The policy with which the journal begins, or will begin: the maturity of labels stays what it says."""
+    if writer.position.last_seq == 0:
+        wanted = _wanted_policy(settings, None)
+        assert wanted is not None, "a new journal always gets a policy"
+        return wanted
+    body = reader.read_side(writer.connection, settings.lane, 1)
+    assert body is not None, "the first row publishes a policy, and has no side record: run `penstock verify`"
+    return decode_policy(body)
 
 
 def _wait_for_partitions(writer: JournalWriter, settings: Settings) -> list[reader.Partition]:

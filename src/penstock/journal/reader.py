@@ -11,9 +11,12 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
+from penstock.contracts.row import FEATURE_BYTES
 from penstock.journal.encoding import COLUMNS, decode_rows
 
 Connection = psycopg.Connection[Any]
+
+_VECTOR: Final = sql.SQL("coalesce(features, {})").format(sql.Literal(bytes(FEATURE_BYTES)))
 
 _ROWS: Final = """
     COPY (SELECT {columns} FROM journal WHERE lane = {lane} AND seq > {after} AND seq <= {until} ORDER BY seq)
@@ -37,6 +40,11 @@ _PAYMENTS: Final = """
         ORDER BY later.seq DESC LIMIT 1
     ) AS latest ON true
     WHERE first.lane = %(lane)s AND first.seq = ANY(%(seqs)s)
+"""
+_LABELLED: Final = """
+    SELECT seq, client, kind, feature_registry, payer_account, payee_account, customer, purse, currency, payment_type,
+        time_us, instrument, device, network, place, category
+    FROM journal WHERE lane = %(lane)s AND seq = ANY(%(seqs)s)
 """
 _PARTITIONS: Final = """
     SELECT first_seq, end_seq, first_time_us, last_time_us, indexed FROM journal_partition
@@ -84,7 +92,7 @@ def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: 
 
 def _fetch_rows(connection: Connection, lane: int, after: int, until: int) -> NDArray[Any]:
     statement = sql.SQL(_ROWS).format(
-        columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)), lane=lane, after=after, until=until
+        columns=sql.SQL(", ").join([*map(sql.Identifier, COLUMNS[:-1]), _VECTOR]), lane=lane, after=after, until=until
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         return decode_rows(b"".join(copy))
@@ -113,6 +121,11 @@ def find_payments(connection: Connection, lane: int, seqs: Sequence[int], hot_fi
     """The payments that begin at the given rows, as rows before ``hot_first_seq`` left them."""
     found = connection.execute(_PAYMENTS, {"lane": lane, "seqs": list(seqs), "hot": hot_first_seq})
     return {row[0]: Payment._make(row[1:]) for row in found}
+
+
+def find_labelled(connection: Connection, lane: int, seqs: Sequence[int]) -> dict[int, tuple[int, ...]]:
+    """What labels must know of the payments that begin at the given rows, in the order of ``LABELLED``."""
+    return {row[0]: row[1:] for row in connection.execute(_LABELLED, {"lane": lane, "seqs": list(seqs)})}
 
 
 def read_partitions(connection: Connection, lane: int) -> list[Partition]:

@@ -78,6 +78,15 @@ CREATE TABLE journal (
     left_minor       bigint   NOT NULL,
     maker            integer  NOT NULL,
     option           smallint NOT NULL,
+    instrument       bigint   NOT NULL,
+    device           bigint   NOT NULL,
+    network          bigint   NOT NULL,
+    place            bigint   NOT NULL,
+    category         bigint   NOT NULL,
+    latitude_e4      integer  NOT NULL,
+    longitude_e4     integer  NOT NULL,
+    channel          smallint NOT NULL,
+    was              smallint NOT NULL,
     features         bytea,                 -- 128 bytes, NULL while feature_registry is 0
     PRIMARY KEY (lane, seq)
 ) PARTITION BY RANGE (lane, seq);

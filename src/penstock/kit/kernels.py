@@ -21,8 +21,9 @@ import numpy as np
 from llvmlite import binding as llvm
 
 #: Modules without kernels of their own whose constants kernels fold in.
-_FEEDS = {f"contracts/{name}" for name in ("commands", "money", "policy", "reasons", "row", "states")} | {
+_FEEDS = {f"contracts/{name}" for name in ("commands", "features", "money", "policy", "reasons", "row", "states")} | {
     "state/layout",
+    "behaviour/events",
     "post/terms",
 }
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from penstock.contracts.commands import NEVER_US, Kind, Operation, Option
 from penstock.contracts.ids import join_uuid, uuid7_time_ms
 from penstock.contracts.money import CURRENCIES, MAX_AMOUNT_MINOR
+from penstock.contracts.reasons import Reason
 from penstock.contracts.states import FOLLOW_UPS
 from penstock.journal import reader
 from penstock.journal.reader import Partition
@@ -29,7 +30,8 @@ from penstock.state.tables import State
 
 _FOLLOW_UPS = tuple(int(kind) for kind in FOLLOW_UPS)
 _PAYMENTS = (int(Kind.PAY), int(Kind.DEPOSIT), int(Kind.WITHDRAW))
-_REFUND = int(Kind.REFUND)
+_REFUND, _PAY = int(Kind.REFUND), int(Kind.PAY)
+_FUTURE, _EXPIRED = int(Reason.ID_FROM_FUTURE), int(Reason.ID_EXPIRED)
 #: What may come from outside; payments fall due, and policies are published, by the lane alone.
 _SENT = tuple(int(kind) for kind in Kind if kind not in (Kind.EXPIRE, Kind.PUBLISH))
 _MOVING = tuple(int(kind) for kind in (Kind.DEPOSIT, Kind.WITHDRAW, Kind.PAY))
@@ -40,6 +42,8 @@ _OPTIONS = {
     Kind.SET_ACCOUNT: range(Option.FREEZE_DEBIT, Option.CLOSE + 1),
     Kind.SET_CUSTOMER: range(Option.TIER, Option.LIMIT_YEAR_COUNT + 1),
     Kind.RECOVER: range(Option.REVERSE, Option.MOVE_SUSPENSE + 1),
+    Kind.LABEL: range(Option.LABEL_FRAUD, Option.LABEL_NONE + 1),
+    Kind.PUBLISH_MODEL: range(Option.MODEL_IN_FORCE, Option.MODEL_WITHDRAWN + 1),
     Kind.SET_APPROVALS: range(Option.APPROVALS, Option.APPROVALS + len(Operation)),
 }
 
@@ -48,6 +52,7 @@ def admit(
     state: State,
     terms: Terms,
     commands: NDArray[Any],
+    times_us: Int64,
     side_words: Int64,
     partitions: list[Partition],
     connection: psycopg.Connection[Any],
@@ -61,8 +66,14 @@ def admit(
     known = Known(*(np.zeros(count, np.int64) for _ in Known._fields))
     fingerprint_commands(commands, side_words, known.fingerprint)
     _look_up_ids(state, terms, commands, known, partitions, connection)
+    recognise(state, terms, commands, times_us, known, make_twins(count))
     _look_up_payments(state, terms, commands, known, connection)
     return known
+
+
+def make_twins(commands: int) -> Int64:
+    """Room for ``recognise`` to note the ids of a batch."""
+    return np.zeros(1 << (2 * commands + 1).bit_length(), np.int64)
 
 
 def check_bounds(commands: NDArray[Any]) -> None:
@@ -76,6 +87,10 @@ def check_bounds(commands: NDArray[Any]) -> None:
     assert np.all((commands["client"] > 0) & (commands["client"] < 1 << 22)), "an edge sent a client out of bounds"
     spans = np.concatenate([commands["from_us"], commands["until_us"]])
     assert np.all((spans >= 0) & (spans <= NEVER_US)), "an edge sent a time out of bounds"
+    places = [commands[name] for name in ("instrument", "device", "network", "place", "category")]
+    assert np.all(np.concatenate(places) >= 0), "an edge sent a hash out of bounds"
+    assert np.all(np.abs(commands["latitude_e4"]) <= 900_000), "an edge sent a latitude out of bounds"
+    assert np.all(np.abs(commands["longitude_e4"]) <= 1_800_000), "an edge sent a longitude out of bounds"
     for kind, options in _OPTIONS.items():
         own = commands["option"][commands["kind"] == kind]
         assert np.all((own >= options.start) & (own < options.stop)), "an edge sent an option out of bounds"
@@ -99,7 +114,76 @@ def fingerprint_commands(commands: Any, side_words: Any, out: Any) -> None:
         number = mix(number, command["tier"])
         number = mix(number, command["flags"])
         number = mix(number, command["option"])
+        if command["kind"] == _PAY:
+            number = _mix_way(number, command)
         out[i] = mix(number, side_words[i])
+
+
+@kernel
+def _mix_way(number: int, command: Any) -> int:
+    """By what, from where and how surely a payment was asked for."""
+    number = mix(number, command["instrument"])
+    number = mix(number, command["device"])
+    number = mix(number, command["network"])
+    number = mix(number, command["place"])
+    number = mix(number, command["category"])
+    number = mix(number, command["latitude_e4"])
+    number = mix(number, command["longitude_e4"])
+    number = mix(number, command["channel"])
+    number = mix(number, command["factors"])
+    number = mix(number, command["verification"])
+    number = mix(number, command["extras_given"])
+    number = mix(number, command["extra_1"])
+    number = mix(number, command["extra_2"])
+    number = mix(number, command["extra_3"])
+    return mix(number, command["extra_4"])
+
+
+@kernel
+def recognise(state: Any, terms: Any, commands: Any, times_us: Any, known: Any, twins: Any) -> None:
+    """Which commands repeat an earlier one, and whose ids are out of their time (design 4.3).
+
+    :param twins: zeroed, a power of two of places, more than twice as many as commands.
+    """
+    for i in range(commands.shape[0]):
+        command = commands[i]
+        seq, fingerprint = find_id(state, command["client"], command["id_hi"], command["id_lo"])
+        if seq > 0:
+            known.found_seq[i], known.found_fingerprint[i] = seq, fingerprint
+        if known.found_seq[i] > 0:
+            continue
+        place = _twin_place(commands, command, twins)
+        known.twin[i] = twins[place]
+        if known.twin[i] > 0:
+            continue
+        known.refused[i] = _out_of_time(terms, command, times_us[i])
+        if known.refused[i] == 0:
+            twins[place] = i + 1
+
+
+@kernel
+def _twin_place(commands: Any, command: Any, twins: Any) -> int:
+    """Where the command of the same id is noted, or would be."""
+    mask = twins.shape[0] - 1
+    place = mix(command["id_lo"], command["client"]) & mask
+    while twins[place] > 0:
+        other = commands[twins[place] - 1]
+        if (
+            other["client"] == command["client"]
+            and other["id_hi"] == command["id_hi"]
+            and other["id_lo"] == command["id_lo"]
+        ):
+            break
+        place = (place + 1) & mask
+    return place
+
+
+@kernel
+def _out_of_time(terms: Any, command: Any, time_us: int) -> int:
+    id_time_us = ((command["id_hi"] >> 16) & 0xFFFFFFFFFFFF) * 1000
+    if id_time_us > time_us + terms.id_ahead_us:
+        return _FUTURE
+    return _EXPIRED if id_time_us < time_us - terms.id_age_us else 0
 
 
 @kernel

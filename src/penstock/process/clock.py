@@ -66,6 +66,11 @@ class BusinessCalendar:
             self._ends_us = self._midnight_us(local + timedelta(days=1))
         return self._day, self._ends_us
 
+    def moment_of(self, time_us: int) -> tuple[int, int]:
+        """The local quarter of an hour since midnight, and the weekday (0 Monday)."""
+        local = datetime.fromtimestamp(time_us // 1_000_000, self._zone)
+        return local.hour * 4 + local.minute // 15, local.weekday()
+
     def _midnight_us(self, day: date) -> int:
         midnight = datetime(day.year, day.month, day.day, tzinfo=self._zone)
         return int((midnight - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds()) * 1_000_000

@@ -37,12 +37,14 @@ def system_account_rows(lane: int, seq: int, time_us: int, day: int, policy_vers
 
 
 def check_successor(before: Policy, after: Policy) -> None:
-    """Customers carry the number of their tier, so a policy may add tiers at the end only.
+    """Customers carry the number of their tier, so a policy may add tiers at the end only; the maturity of labels stays.
 
     :raises BadPolicy: when it does otherwise.
     """
     if after.tiers[: len(before.tiers)] != before.tiers:
         raise BadPolicy(f"tiers: must begin with {', '.join(before.tiers)}; add new tiers at the end")
+    if after.label_maturity_s != before.label_maturity_s:
+        raise BadPolicy(f"label_maturity_s: must stay {before.label_maturity_s}; what waits for its maturity counts by it")
 
 
 def _own_rows(count: int, lane: int, seq: int, time_us: int, day: int, policy_version: int) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 """The lane: the path of every payment, in the order in which it happens.
 
-    admit  →  post  →  record  →  reply
+    admit  →  decide  →  post  →  record  →  reply
 
 One writer, in memory, without locks. A batch is decided and posted on the lane's tables, recorded in
 one durable commit, and only then answered. If the commit fails for good, the memory is ahead of the
@@ -9,6 +9,7 @@ journal and worthless: the exception ends the process, and the next one recovers
 
 from __future__ import annotations
 
+import bisect
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -16,27 +17,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import REPLY
+from penstock.contracts.commands import REPLY, Kind, Option
 from penstock.contracts.policy import Policy, policy_arrays
 from penstock.contracts.row import ROW
+from penstock.contracts.states import State as PaymentState
 from penstock.journal.reader import Partition
 from penstock.journal.writer import JournalWriter
 from penstock.kit.settings import Settings
 from penstock.process.admit import admit
 from penstock.process.clock import BusinessCalendar, LaneClock
+from penstock.process.decide import models
+from penstock.process.decide.attempts import Moment
+from penstock.process.decide.deciding import Decider, cut
+from penstock.process.decide.labelled import look_up_labelled
 from penstock.process.figures import Figures
 from penstock.process.genesis import publish_row, system_account_rows
 from penstock.process.post.batch import post_batch
 from penstock.process.post.settling import expire_due
-from penstock.process.post.terms import Known, Terms, make_terms, make_verdicts
+from penstock.process.post.terms import Judged, Known, Terms, make_terms, make_verdicts
 from penstock.process.queries import answer
 from penstock.process.record import hash_sides, record
 from penstock.process.reply import reply
 from penstock.state import layout as at
 from penstock.state.fold import fold_rows
+from penstock.state.holds import due_by
 from penstock.state.tables import State, forget_partition
 
 _FIRST_QUERY = 100
+_SECOND_US = 1_000_000
 MAX_SEQ = (1 << at.SEQ_BITS) - 100_000
 
 
@@ -58,9 +66,12 @@ class Lane:
         self._rows = np.zeros(settings.batch_rows + settings.expiries_per_batch + 1, ROW)
         self._used_rows = 0
         self._calendar = BusinessCalendar("UTC")
+        self._decider = Decider(settings.batch_rows)
         self.terms: Terms | None = None
         if policy is not None:
             self._enforce(policy, int(state.scalars[0, at.POLICY_VERSION]))
+        if state.scalars[0, at.MODEL_VERSION] > 0:
+            self._use_model(models.in_force(writer.connection, settings.lane, int(state.scalars[0, at.MODEL_SEQ]), self._maturity_us))
 
     # --- the path of a batch
 
@@ -90,23 +101,61 @@ class Lane:
     def _batch(self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int) -> tuple[NDArray[Any], int]:
         """Admit, post, record and answer as many commands as fit into one commit; the replies and the rows written."""
         assert self.last_seq < MAX_SEQ, "the lane is full: the id tables hold 40 bits of sequence"
-        times_us, day = self._stamp(now_us, len(commands))
+        assert self.terms is not None, "publish a policy before the first command"
+        together = cut(commands, int(self.state.scalars[0, at.ACCOUNTS]), self.last_seq)
+        times_us, day = self._stamp(now_us, together)
+        times_us = times_us[: self._make_way(times_us, day)]
         commands = commands[: len(times_us)]
+        payloads = {place: body for place, body in payloads.items() if place < len(commands)}
         side_words = hash_sides(payloads, len(commands))
-        known = self._admit(commands, side_words[:, 0].copy())
+        known = self._admit(commands, times_us, side_words[:, 0].copy())
+        candidate = self._candidate(commands, payloads)
+        judged, vectors = self._decide(commands, times_us, known)
+        judged.reason[0] = judged.reason[0] if candidate is None else candidate.reason
         verdicts = make_verdicts(len(commands))
         rows = self._rows
         rows[: self._used_rows] = np.zeros(1, ROW)
-        done, written = post_batch(self.state, self.terms, commands, times_us, known, day, rows, verdicts)
+        done, written = post_batch(self.state, self.terms, commands, times_us, known, judged, day, rows, verdicts)
+        assert done == len(commands), "the batch was cut so that all that falls due fits into it"
         self._used_rows = written
-        own = {place: body for place, body in payloads.items() if place < done}
-        commit_us = self._record(rows[:written], verdicts.row, side_words, own)
+        rows["features"][verdicts.row[judged.attempt > 0]] = vectors.view(np.int16)
+        commit_us = self._record(rows[:written], verdicts.row, side_words, payloads)
         self.figures.count_batch(done, written, verdicts, commit_us)
-        return reply(commands[:done], rows, verdicts, self.last_seq), written
+        if candidate is not None and written and rows["state"][verdicts.row[0]] == PaymentState.DONE:
+            self._use_model(candidate)
+        return reply(commands, rows, verdicts, self.last_seq), written
 
-    def _admit(self, commands: NDArray[Any], side_words: NDArray[np.int64]) -> Known:
-        assert self.terms is not None, "publish a policy before the first command"
-        return admit(self.state, self.terms, commands, side_words, self.partitions, self.writer.connection)
+    def _make_way(self, times_us: NDArray[np.int64], day: int) -> int:
+        """How many commands can be posted with all that falls due before them; what is due by now may go first."""
+        most = self.settings.expiries_per_batch - 1
+        while due_by(self.state, times_us[0], most) > most:
+            self._expire(int(times_us[0]), day)
+        if due_by(self.state, times_us[-1], most) <= most:
+            return len(times_us)
+        return bisect.bisect_right(times_us, most, key=lambda time_us: due_by(self.state, time_us, most))
+
+    def _candidate(self, commands: NDArray[Any], payloads: Mapping[int, bytes]) -> models.Candidate | None:
+        """The model that is to be published, None = the batch publishes none."""
+        if commands["kind"][0] != Kind.PUBLISH_MODEL:
+            return None
+        if commands["option"][0] == Option.MODEL_WITHDRAWN:
+            return models.Candidate(None)
+        return models.load(self.writer.connection, payloads.get(0, b""), self._maturity_us)
+
+    def _use_model(self, candidate: models.Candidate) -> None:
+        self._decider.use_model(candidate.scorer, int(self.state.scalars[0, at.MODEL_VERSION]))
+
+    @property
+    def _maturity_us(self) -> int:
+        return int(self.state.scalars[0, at.MATURITY_US])
+
+    def _admit(self, commands: NDArray[Any], times_us: NDArray[np.int64], side_words: NDArray[np.int64]) -> Known:
+        return admit(self.state, self.terms, commands, times_us, side_words, self.partitions, self.writer.connection)
+
+    def _decide(self, commands: NDArray[Any], times_us: NDArray[np.int64], known: Known) -> tuple[Judged, NDArray[Any]]:
+        moment = Moment(*self._calendar.moment_of(int(times_us[0])))
+        labelled = look_up_labelled(commands, self.settings.lane, self.writer.connection)
+        return self._decider.decide(self.state, self.terms, commands, times_us, moment, known, labelled)
 
     def _record(
         self,
@@ -120,10 +169,11 @@ class Lane:
         return (time.perf_counter_ns() - started) // 1000
 
     def _stamp(self, now_us: int, count: int) -> tuple[NDArray[np.int64], int]:
-        """The times of the commands that fall on one business day, and that day."""
+        """The times of the commands that fall on one business day and into one second, and that day."""
         times_us = self.clock.stamp(now_us, min(count, self.settings.batch_rows))
-        day, ends_us = self._calendar.day_of(int(times_us[0]))
-        return times_us[: int(np.searchsorted(times_us, ends_us))], day
+        day, day_ends_us = self._calendar.day_of(int(times_us[0]))
+        second_ends_us = (int(times_us[0]) // _SECOND_US + 1) * _SECOND_US
+        return times_us[: int(np.searchsorted(times_us, min(day_ends_us, second_ends_us)))], day
 
     def _answer_queries(
         self, commands: NDArray[Any], places: NDArray[np.intp], replies: NDArray[Any], now_us: int
@@ -146,13 +196,17 @@ class Lane:
     def tick(self, now_us: int) -> None:
         """Once a second: expire holds that have run out, or make sure that the lane is still mine."""
         times_us, day = self._stamp(now_us, 1)
+        if not self._expire(int(times_us[0]), day):
+            self.writer.check_mine()
+
+    def _expire(self, time_us: int, day: int) -> int:
+        """Let happen what is due, as far as one commit takes it; the rows written."""
         rows = np.zeros(self.settings.expiries_per_batch, ROW)
-        written = expire_due(self.state, self.terms, rows, 0, len(rows), int(times_us[0]), day)
+        written: int = expire_due(self.state, self.terms, rows, 0, len(rows), time_us, day)
         if written:
             self.writer.commit(rows[:written], [])
             self.figures.rows += written
-        else:
-            self.writer.check_mine()
+        return written
 
     def publish(self, policy: Policy, now_us: int) -> None:
         """Put a policy in force; on a new journal the system's accounts are opened after it."""

@@ -12,7 +12,7 @@ from penstock.process.post.terms import Verdicts
 
 _FROM_ROW = (
     "time_us", "payer_account", "payee_account", "amount_minor", "held_minor", "moved_minor", "fee_minor",
-    "expires_us", "left_minor", "customer", "state", "payment_type", "currency", "flags",
+    "expires_us", "left_minor", "score", "model_version", "customer", "state", "payment_type", "currency", "flags",
 )  # fmt: skip
 
 

@@ -9,18 +9,21 @@ from penstock.contracts.policy import default_policy, policy_arrays
 from penstock.contracts.row import ROW
 from penstock.kit.settings import Settings
 from penstock.process import admit, queries
+from penstock.process.decide.attempts import Moment
+from penstock.process.decide.deciding import Decider
 from penstock.process.genesis import system_account_rows
 from penstock.process.post.batch import post_batch
 from penstock.process.post.settling import expire_due
-from penstock.process.post.terms import Known, make_terms, make_verdicts
+from penstock.process.post.terms import LABELLED, Known, make_terms, make_verdicts
 from penstock.state import recovery
 from penstock.state.fold import fold_rows
+from penstock.state.holds import due_by
 from penstock.state.tables import Capacity, reserve
 
 
 def warm_kernels() -> None:
     """Call each kernel once with the types that the lane uses."""
-    state = reserve(Capacity(16, 64, 16, 1000, 16), 1)
+    state = reserve(Capacity(16, 64, 16, 1000, 16, 16, 16, 16), 1, 1_000_000)
     terms = make_terms(policy_arrays(default_policy()), 1, Settings())
     commands = np.zeros(1, COMMAND)
     commands["kind"], commands["client"] = Kind.OPEN_CUSTOMER, 1
@@ -28,9 +31,16 @@ def warm_kernels() -> None:
     admit.fingerprint_commands(commands, np.zeros(1, np.int64), known.fingerprint)
     admit.unknown_ids(state, commands, 1, np.zeros(1, np.bool_))
     admit.find_held(state, commands, known)
+    admit.recognise(state, terms, commands, np.ones(1, np.int64), known, admit.make_twins(1))
     fold_rows(state, system_account_rows(0, 1, 1, 0, 1))
     rows = np.zeros(2, ROW)
-    post_batch(state, terms, commands, np.ones(1, np.int64), known, 0, rows, make_verdicts(1))
+    times_us = np.ones(1, np.int64)
+    judged, _ = Decider(1).decide(
+        state, terms, commands, times_us, Moment(0, 0), known, np.zeros(1, LABELLED)
+    )
+    post_batch(state, terms, commands, times_us, known, judged, 0, rows, make_verdicts(1))
+    due_by(state, 1, 1)
+    recovery.replay_rows(state, rows[:0])
     expire_due(state, terms, rows, 0, 1, 1, 0)
     recovery.derive_holds(state)
     queries.warm(state)

@@ -32,8 +32,19 @@ FORMAT: Final = 1
 #: Tables whose records carry the sequence of the last row that touched them, and where; caught piece by piece.
 _STAMPED: Final = {
     "accounts": at.ACCOUNT_LAST_SEQ, "customers": at.CUSTOMER_LAST_SEQ, "purses": at.PURSE_LAST_SEQ,
+    "payers": at.STAMP_US, "payees": at.STAMP_US,
 }  # fmt: skip
-_COUNTS: Final = {"accounts": at.ACCOUNTS, "customers": at.CUSTOMERS, "purses": at.PURSES}
+_COUNTS: Final = {
+    "accounts": at.ACCOUNTS, "customers": at.CUSTOMERS, "purses": at.PURSES, "payers": at.ACCOUNTS, "payees": at.ACCOUNTS,
+}  # fmt: skip
+#: Tables of which only the occupied places are written, and the column that is not 0 in those.
+_PACKED: Final = {
+    "ids": at.ID_SEQ, "refs": at.REF_ORIGIN, "entities": at.SET_STAMP_US, "pairs": at.SET_STAMP_US,
+}  # fmt: skip
+#: Into how many pieces a table of sets is cut at most.
+_MOST_PIECES: Final = 256
+#: Tables whose stamps are times, not sequences.
+_TIMED: Final = frozenset({"payers", "payees", "entities", "pairs"})
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,14 @@ def flat(state: State, table: str) -> Int64:
     """A table as (records, columns); generations of the id tables follow one another."""
     array: Int64 = getattr(state, table)
     return array.reshape(-1, array.shape[-1])
+
+
+def places_of(state: State) -> dict[str, int]:
+    """The sizes on which the places in hashed tables depend."""
+    tables = ("overrides", "entities", "pairs", "labels")
+    return {name: getattr(state, name).shape[1] for name in ("ids", "refs")} | {
+        name: len(getattr(state, name)) for name in tables
+    }
 
 
 def key_mark(state: State) -> str:
@@ -146,20 +165,30 @@ class Checkpointer:
             for generation in np.flatnonzero(state.generations[:, at.GENERATION_PARTITION]):
                 for first in range(int(generation) * places, (int(generation) + 1) * places, step):
                     yield Segment(table, first, min(step, (int(generation) + 1) * places - first), packed=True)
+        for table in ("entities", "pairs"):
+            sets, width = getattr(state, table).shape
+            step = max(self._step_bytes // (width * 8), sets // _MOST_PIECES, 1)
+            for first in range(0, sets, step):
+                yield Segment(table, first, min(step, sets - first), packed=True)
 
     def _catch(self, state: State, segment: Segment) -> None:
         before = self._last.find(segment) if self._last is not None else None
-        entry: dict[str, Any] = {**asdict(segment), "seq": int(state.scalars[0, at.LAST_SEQ])}
-        if before is not None and _newest_change(state, segment) <= before["seq"]:
+        now = {"seq": int(state.scalars[0, at.LAST_SEQ]), "time_us": int(state.scalars[0, at.LAST_TIME_US])}
+        entry: dict[str, Any] = {**asdict(segment), **now}
+        clock = "time_us" if segment.table in _TIMED else "seq"
+        if before is not None and _newest_change(state, segment) <= before[clock]:
             self._work.put((entry, before))
         else:
-            self._work.put((entry, _copy(state, segment)))
+            records = _copy(state, segment)
+            if len(records):
+                self._work.put((entry, records))
 
     def _finish(self, state: State, digest: bytes) -> None:
         """Catch the small tables together and hand the manifest over."""
         seq = int(state.scalars[0, at.LAST_SEQ])
         small = {
             "overrides": state.overrides[: len(state.overrides) if state.scalars[0, at.OVERRIDES] else 0],
+            "labels": state.labels[: len(state.labels) if state.scalars[0, at.LABELS] else 0],
             "holds": state.holds[: int(state.scalars[0, at.HOLDS_HIGH]) + 1],
             "holds_free": state.holds_free[: int(state.scalars[0, at.HOLDS_FREE])],
             "generations": state.generations, "totals": state.totals, "scalars": state.scalars,
@@ -171,7 +200,7 @@ class Checkpointer:
         manifest = {
             "format": FORMAT, "lane": self._lane, "seq": seq, "digest": digest.hex(),
             "time_us": int(state.scalars[0, at.LAST_TIME_US]), "layout": at.LAYOUT, "layout_hash": layout_hash(),
-            "places": {"ids": state.ids.shape[1], "refs": state.refs.shape[1]}, "hash_key": key_mark(state),
+            "places": places_of(state), "hash_key": key_mark(state),
         }  # fmt: skip
         self._work.put((pieces, manifest))
         self._pending = None
@@ -241,12 +270,12 @@ class Checkpointer:
 
 
 def _newest_change(state: State, segment: Segment) -> int:
-    """The sequence of the last row that touched a piece, or a bound above it."""
-    if segment.packed:
+    """The sequence (or the time, see ``_TIMED``) of the last row that touched a piece, or a bound above it."""
+    if segment.table in ("ids", "refs"):
         generation = segment.first // getattr(state, segment.table).shape[1]
         return int(state.generations[generation, at.GENERATION_LAST_SEQ])
     records = flat(state, segment.table)[segment.first : segment.first + segment.count]
-    return int(records[:, _STAMPED[segment.table]].max(initial=0))
+    return int(records[:, _STAMPED.get(segment.table, at.SET_STAMP_US)].max(initial=0))
 
 
 def _copy(state: State, segment: Segment) -> Int64:
@@ -254,7 +283,7 @@ def _copy(state: State, segment: Segment) -> Int64:
     records = flat(state, segment.table)[segment.first : segment.first + segment.count]
     if not segment.packed:
         return records.copy()
-    occupied = np.flatnonzero(records[:, at.ID_SEQ if segment.table == "ids" else at.REF_ORIGIN])
+    occupied = np.flatnonzero(records[:, _PACKED[segment.table]])
     return np.column_stack([occupied + segment.first, records[occupied]])
 
 

@@ -20,6 +20,7 @@ from penstock.kit.kernels import kernel
 from penstock.state import layout as at
 from penstock.state.controls import fold_account_change, fold_customer_change, fold_own_limit
 from penstock.state.holds import find_hold, free_slot, index_hold, take_slot, unindex_hold
+from penstock.state.labels import fold_label
 from penstock.state.recent import generation_of, remember_id, remember_ref
 
 _OPEN_CUSTOMER, _OPEN_ACCOUNT, _DEPOSIT, _WITHDRAW = (
@@ -33,6 +34,7 @@ _EXPIRE = int(Kind.EXPIRE)
 _SET_ACCOUNT, _SET_CUSTOMER, _SET_APPROVALS = (
     int(k) for k in (Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS)
 )
+_LABEL, _PUBLISH_MODEL = int(Kind.LABEL), int(Kind.PUBLISH_MODEL)
 _FINISH_PAID, _FINISH_UNPAID = int(Option.FINISH_PAID), int(Option.FINISH_UNPAID)
 _REVERSE, _APPROVALS = int(Option.REVERSE), int(Option.APPROVALS)
 _ANY = int(PaymentType.ANY)
@@ -340,6 +342,12 @@ def _fold_scalars(state: Any, row: Any) -> None:
         scalars[at.POLICY_SEQ] = row["seq"]
     elif row["kind"] == _SET_APPROVALS:
         scalars[at.APPROVERS_NEEDED + row["option"] - _APPROVALS] = row["amount_minor"] + 1
+    elif row["kind"] == _LABEL:
+        fold_label(state, row)
+    elif row["kind"] == _PUBLISH_MODEL:
+        scalars[at.MODEL_VERSION] = row["model_version"]
+        scalars[at.MODEL_SEQ] = row["seq"]
+        scalars[at.MODELS] = max(scalars[at.MODELS], row["model_version"])
     elif row["state"] == _REVIEW and opens_hold(row):
         hour = row["time_us"] // HOUR_US
         begun = scalars[at.REVIEWS_IN_HOUR] if scalars[at.REVIEW_HOUR] == hour else 0

@@ -111,6 +111,29 @@ def next_due(state: Any, now_us: int) -> int:
 
 
 @kernel
+def due_by(state: Any, until_us: int, most: int) -> int:
+    """How many holds run out by a time; a number above ``most`` = more than that.
+
+    A walk through the heap from its root, which leaves out whatever lies below a hold that runs out later.
+    """
+    size, count, place = state.scalars[0, at.HOLDS_OPEN], 0, 0
+    while place < size:
+        due = state.holds[state.expiry[place], at.EXPIRES_US] <= until_us
+        count += 1 if due else 0
+        if count > most:
+            return count
+        if due and 2 * place + 1 < size:
+            place = 2 * place + 1
+            continue
+        while place > 0 and (place & 1 == 0 or place + 1 >= size):
+            place = (place - 1) >> 1
+        if place == 0:
+            return count
+        place += 1
+    return count
+
+
+@kernel
 def _before(state: Any, a: int, b: int) -> bool:
     holds = state.holds
     if holds[a, at.EXPIRES_US] != holds[b, at.EXPIRES_US]:

@@ -85,7 +85,9 @@ POLICY_VERSION, POLICY_SEQ, PARTITION_ROWS, FIRST_PARTITION = range(8, 12)
 REVIEW_HOUR, REVIEWS_IN_HOUR, OVERRIDES, MATURITY_US = range(12, 16)
 #: and on, one per operation: how many approvers it needs, plus 1; 0 = as many as contracts say
 APPROVERS_NEEDED: Final = 16
-MODEL_VERSION, MODEL_SEQ, LABELS = range(APPROVERS_NEEDED + len(Operation), APPROVERS_NEEDED + len(Operation) + 3)
+_AFTER_APPROVERS: Final = APPROVERS_NEEDED + len(Operation)
+#: the model in force (0 = none), the row that put it in force, how many there have ever been; labelled payments
+MODEL_VERSION, MODEL_SEQ, MODELS, LABELS = range(_AFTER_APPROVERS, _AFTER_APPROVERS + 4)
 SCALARS_WIDTH: Final = 32
 #: ``generations``: which partition + 1 a generation holds (0 = none), the time of its first and the number of its last row
 GENERATION_PARTITION, GENERATION_TIME_US, GENERATION_LAST_SEQ = range(3)
@@ -151,6 +153,6 @@ LAYOUT: Final[dict[str, list[str]]] = {
         SCALARS_WIDTH, "last_seq", "last_time_us", "accounts", "customers", "purses", "holds_open", "holds_high",
         "holds_free", "policy_version", "policy_seq", "partition_rows", "first_partition",
         "review_hour", "reviews_in_hour", "overrides", "maturity_us",
-        *(f"approvers_{operation.name.lower()}" for operation in Operation), "model_version", "model_seq", "labels",
+        *(f"approvers_{operation.name.lower()}" for operation in Operation), "model_version", "model_seq", "models", "labels",
     ),
 }  # fmt: skip

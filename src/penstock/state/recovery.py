@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
-from penstock.state.checkpoint import FORMAT, canonical, flat, key_mark, lane_folder, layout_hash
+from penstock.state.behaviour.events import events_of_rows
+from penstock.state.behaviour.learning import replay_events
+from penstock.state.checkpoint import FORMAT, canonical, flat, key_mark, lane_folder, layout_hash, places_of
 from penstock.state.fold import fold_rows
 from penstock.state.holds import index_hold
 from penstock.state.tables import Capacity, Int64, State, forget_partition, reserve
@@ -43,22 +45,30 @@ def recover(
     digest_at: Callable[[int], bytes | None],
     rows_between: Callable[[int, int], Iterator[NDArray[Any]]],
     first_partition: int,
+    maturity_us: int,
 ) -> Recovered:
     """Rebuild a lane's memory as of ``end_seq``, where its journal ends.
 
     ``digest_at(seq)`` is the chain's digest of the batch that ends there; ``rows_between(after, until)`` yields rows
-    in order; partitions before ``first_partition`` have their id index in the database.
+    in order; partitions before ``first_partition`` have their id index in the database; ``maturity_us`` is that of the
+    journal's first policy.
     """
-    state, start_seq, checkpoint_seq = _load_newest(home, lane, capacity, hash_key, end_seq, digest_at)
+    state, start_seq, checkpoint_seq = _load_newest(home, lane, capacity, hash_key, maturity_us, end_seq, digest_at)
     _forget_before(state, first_partition)
     replayed = 0
     for rows in rows_between(start_seq, end_seq):
-        fold_rows(state, rows)
+        replay_rows(state, rows)
         replayed += len(rows)
     reached = int(state.scalars[0, at.LAST_SEQ])
     if reached != end_seq:
         raise RuntimeError(f"the journal says {end_seq}, but its rows end at {reached}: run `penstock verify`")
     return Recovered(state, checkpoint_seq, replayed)
+
+
+def replay_rows(state: State, rows: NDArray[Any]) -> None:
+    """Apply journal rows in order, to the money and to the behaviour."""
+    fold_rows(state, rows)
+    replay_events(state, events_of_rows(rows))
 
 
 def _forget_before(state: State, first_partition: int) -> None:
@@ -74,11 +84,12 @@ def _load_newest(
     lane: int,
     capacity: Capacity,
     hash_key: int,
+    maturity_us: int,
     end_seq: int,
     digest_at: Callable[[int], bytes | None],
 ) -> tuple[State, int, int]:
     for folder in sorted(lane_folder(home, lane).glob("[0-9]*"), reverse=True):
-        state = reserve(capacity, hash_key)
+        state = reserve(capacity, hash_key, maturity_us)
         try:
             manifest = read_manifest(folder)
             check_manifest(manifest, lane, state, end_seq, digest_at)
@@ -88,7 +99,7 @@ def _load_newest(
             continue
         derive_holds(state)
         return state, start_seq, manifest["seq"]
-    return reserve(capacity, hash_key), 0, 0
+    return reserve(capacity, hash_key, maturity_us), 0, 0
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -121,8 +132,9 @@ def check_manifest(
         raise BadCheckpoint(f"its digest at {manifest['seq']} is not the journal's")
     if manifest["hash_key"] != key_mark(state):
         raise BadCheckpoint("it was made with another hash key")
-    if manifest["places"] != {"ids": state.ids.shape[1], "refs": state.refs.shape[1]}:
-        raise BadCheckpoint("it was made with another partition_rows")
+    for table, there in manifest["places"].items():
+        if there != places_of(state)[table]:
+            raise BadCheckpoint(f"its table {table} has {there} places, not {places_of(state)[table]}: a setting was changed")
 
 
 def _load_segments(folder: Path, manifest: dict[str, Any], state: State) -> int:
@@ -155,7 +167,9 @@ def _fill(
     if segment["first"] + segment["count"] > len(table):
         raise BadCheckpoint(f"{segment['table']} holds more records than the settings allow")
     if segment["packed"]:
-        entries = _wanted(state, segment["table"], numbers.reshape(-1, width + 1))
+        entries = numbers.reshape(-1, width + 1)
+        if segment["table"] in ("ids", "refs"):
+            entries = _wanted(state, segment["table"], entries)
         table[entries[:, 0]] = entries[:, 1:]
         return
     records = numbers.reshape(-1, width)

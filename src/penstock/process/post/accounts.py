@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.contracts.commands import Flag
 from penstock.contracts.money import MAX_BALANCE_MINOR
 from penstock.contracts.policy import NO_LIMIT
 from penstock.contracts.reasons import Reason
@@ -13,32 +12,9 @@ from penstock.state import layout as at
 from penstock.state.fold import suspense_account
 from penstock.state.freezes import credit_frozen, debit_frozen, frozen_amount
 
-_OPERATES = int(Flag.OPERATES)
 _PAYER_CLOSED, _PAYEE_CLOSED = constant(Reason.PAYER_CLOSED), constant(Reason.PAYEE_CLOSED)
 _PAYER_FROZEN, _PAYEE_FROZEN = constant(Reason.PAYER_FROZEN), constant(Reason.PAYEE_FROZEN)
 _INSUFFICIENT, _FUNDS_FROZEN = constant(Reason.INSUFFICIENT_FUNDS), constant(Reason.FUNDS_FROZEN)
-
-
-@kernel
-def is_customer_account(state: Any, account: int) -> bool:
-    """Whether a number names an account of a customer, open or closed."""
-    if not 0 < account <= state.scalars[0, at.ACCOUNTS]:
-        return False
-    return state.accounts[account, at.ACCOUNT_CUSTOMER] > 0
-
-
-@kernel
-def is_owned(state: Any, account: int, client: int) -> bool:
-    """Whether a number names an account of one of the client's customers."""
-    if not is_customer_account(state, account):
-        return False
-    return state.customers[state.accounts[account, at.ACCOUNT_CUSTOMER], at.CUSTOMER_CLIENT] == client
-
-
-@kernel
-def may_use(state: Any, account: int, client: int, flags: int) -> bool:
-    """Whether a number names a customer's account that is the client's, or the caller runs the system."""
-    return is_customer_account(state, account) if flags & _OPERATES != 0 else is_owned(state, account, client)
 
 
 @kernel

@@ -10,19 +10,21 @@ from penstock.contracts.commands import MOST_APPROVERS, NEVER_US, Flag, Operatio
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import constant, kernel
-from penstock.process.post.accounts import is_closed, is_customer_account, judge_accounts, may_use, room
+from penstock.process.post.accounts import is_closed, judge_accounts, room
 from penstock.process.post.approvals import approvers_needed, judge_approvals
 from penstock.process.post.rows import close_row, decline, name_payer
 from penstock.state import layout as at
 from penstock.state.controls import touches_credit, touches_debit
 from penstock.state.fold import currency_slot, suspense_account
 from penstock.state.overrides import find_override
+from penstock.state.ownership import is_customer_account, may_use
 
 _DONE = constant(PaymentState.DONE)
 _OPERATES, _REMOVE = int(Flag.OPERATES), int(Flag.REMOVE)
 _FREEZE_AMOUNT, _CLOSE = int(Option.FREEZE_AMOUNT), int(Option.CLOSE)
 _TIER, _FIRST_LIMIT, _APPROVALS = int(Option.TIER), int(Option.LIMIT_SINGLE), int(Option.APPROVALS)
-_LIMITS, _UNFREEZE = constant(Operation.LIMITS), constant(Operation.UNFREEZE)
+_LIMITS, _UNFREEZE, _PUBLISH = constant(Operation.LIMITS), constant(Operation.UNFREEZE), constant(Operation.PUBLISH)
+_IN_FORCE = int(Option.MODEL_IN_FORCE)
 _RECOVER, _FEWER_APPROVERS = constant(Operation.RECOVER), constant(Operation.APPROVALS)
 _CUSTOMER_UNKNOWN, _ACCOUNT_UNKNOWN = constant(Reason.CUSTOMER_UNKNOWN), constant(Reason.ACCOUNT_UNKNOWN)
 _PAYEE_UNKNOWN, _PAYMENT_UNKNOWN = constant(Reason.PAYEE_UNKNOWN), constant(Reason.PAYMENT_UNKNOWN)
@@ -150,6 +152,20 @@ def set_approvals(state: Any, row: Any, command: Any) -> None:
         decline(state, row, reason)
     else:
         close_row(state, row, _DONE, 0)
+
+
+@kernel
+def publish_model(state: Any, row: Any, command: Any, reason: int) -> None:
+    """Put a model in force, or none; ``reason``: why the lane cannot use it, 0 = it can."""
+    if command["flags"] & _OPERATES == 0:
+        reason = _MISSING
+    elif reason == 0:
+        reason = judge_approvals(state, row, _PUBLISH)
+    if reason != 0:
+        decline(state, row, reason)
+        return
+    row["model_version"] = state.scalars[0, at.MODELS] + 1 if command["option"] == _IN_FORCE else 0
+    close_row(state, row, _DONE, 0)
 
 
 @kernel

@@ -7,27 +7,21 @@ from typing import Any
 import numpy as np
 
 from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, NEVER_US, Flag, Kind, PaymentType
-from penstock.contracts.policy import NO_LIMIT
+from penstock.contracts.policy import NO_LIMIT, VERDICTS
 from penstock.contracts.reasons import WITHOUT_TRACE, Reason
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import constant, kernel
-from penstock.process.post.accounts import (
-    credit_target,
-    is_customer_account,
-    is_owned,
-    judge_accounts,
-    judge_funds,
-    may_use,
-    room,
-)
+from penstock.process.post.accounts import credit_target, judge_accounts, judge_funds, room
 from penstock.process.post.fees import fee_of
 from penstock.process.post.limits import judge_limits
 from penstock.process.post.rows import close_row, decline, name_payer
 from penstock.state import layout as at
 from penstock.state.fold import HOUR_US, currency_slot, fee_account, settlement_account, suspense_account
+from penstock.state.ownership import is_customer_account, is_owned, may_use
 
 _CLEARED, _HELD = constant(PaymentState.CLEARED), constant(PaymentState.HELD)
 _DELAYED, _REVIEW = constant(PaymentState.DELAYED), constant(PaymentState.REVIEW)
+_CHALLENGE = constant(PaymentState.CHALLENGE)
 _HOLD_ONLY, _RAIL, _OPERATES = int(Flag.HOLD_ONLY), int(Flag.RAIL), int(Flag.OPERATES)
 _ORDINARY, _NEXT_DAY, _TO_SUSPENSE = int(Flag.ORDINARY), int(Flag.NEXT_DAY), int(Flag.TO_SUSPENSE)
 _PAY, _WITHDRAWAL = int(Kind.PAY), int(PaymentType.WITHDRAWAL)
@@ -35,6 +29,8 @@ _PAYER_UNKNOWN, _PAYEE_UNKNOWN = constant(Reason.PAYER_UNKNOWN), constant(Reason
 _SAME_ACCOUNT, _CURRENCY_MISMATCH = constant(Reason.SAME_ACCOUNT), constant(Reason.CURRENCY_MISMATCH)
 _RAIL_NOT_OFFERED, _TOO_LARGE = constant(Reason.RAIL_NOT_OFFERED), constant(Reason.BALANCE_TOO_LARGE)
 _REVIEWS_FULL = constant(Reason.REVIEWS_FULL)
+_BLOCKED, _NEEDED = constant(Reason.RISK_BLOCKED), constant(Reason.VERIFICATION_NEEDED)
+_ASKS_CHALLENGE, _ASKS_REVIEW, _ASKS_BLOCK = (VERDICTS.index(name) for name in ("challenge", "review", "block"))
 _TOO_MANY_HOLDS, _HOLDS_FULL = constant(Reason.TOO_MANY_HOLDS), constant(Reason.HOLDS_FULL)
 
 #: The refusals that the sandbox can force, by code.
@@ -53,13 +49,13 @@ def forced_reason(terms: Any, option: int) -> int:
 def forced_state(terms: Any, row: Any) -> int:
     """The outcome of a ``pay`` that a test value asks for in the sandbox, 0 = none; others than these are ignored."""
     wanted = row["option"] - FORCE_STATE
-    forcible = wanted in (_HELD, _DELAYED, _REVIEW)
+    forcible = wanted in (_HELD, _DELAYED, _REVIEW, _CHALLENGE)
     return wanted if terms.sandbox and forcible and row["kind"] == _PAY else 0
 
 
 @kernel
-def pay(state: Any, terms: Any, row: Any, command: Any) -> None:
-    """Pay: clear at once, hold only, or clear later."""
+def pay(state: Any, terms: Any, row: Any, command: Any, verdict: int) -> None:
+    """Pay: clear at once, hold only, or clear later, unless the verdict on its risk wants otherwise."""
     payer, payee, slot = command["payer_account"], command["payee_account"], currency_slot(command["currency"])
     payer_known = is_owned(state, payer, command["client"])
     payee_known = is_customer_account(state, payee)
@@ -78,7 +74,7 @@ def pay(state: Any, terms: Any, row: Any, command: Any) -> None:
     elif forced_reason(terms, row["option"]) > 0:
         decline(state, row, forced_reason(terms, row["option"]))
     else:
-        _spend(state, terms, row, slot, command["lifetime_us"])
+        _spend(state, terms, row, slot, command["lifetime_us"], verdict)
 
 
 @kernel
@@ -100,7 +96,7 @@ def withdraw(state: Any, terms: Any, row: Any, command: Any) -> None:
     elif row["flags"] & _RAIL != 0 and not terms.rails:
         decline(state, row, _RAIL_NOT_OFFERED)
     else:
-        _spend(state, terms, row, slot, 0)
+        _spend(state, terms, row, slot, 0, 0)
 
 
 @kernel
@@ -136,15 +132,20 @@ def deposit(state: Any, terms: Any, row: Any, command: Any) -> None:
 
 
 @kernel
-def _spend(state: Any, terms: Any, row: Any, slot: int, lifetime_us: int) -> None:
+def _spend(state: Any, terms: Any, row: Any, slot: int, lifetime_us: int, verdict: int) -> None:
     """Take the row's amount and its fee from its payer: cleared at once, or held until something else happens."""
     amount = row["amount_minor"]
     fee = fee_of(terms, row["payment_type"], slot, amount)
     reason = _judge(state, terms, row, slot, fee)
     outcome = forced_state(terms, row)
+    if reason == 0 and outcome == 0 and verdict == _ASKS_BLOCK:
+        reason = _BLOCKED
+    if reason == 0 and (outcome == _CHALLENGE or (outcome == 0 and verdict == _ASKS_CHALLENGE)):
+        close_row(state, row, _CHALLENGE, _NEEDED)
+        return
     if reason == 0 and outcome == 0:
         outcome = _intended(row["flags"])
-        if _needs_review(terms, row, slot):
+        if verdict == _ASKS_REVIEW or _needs_review(terms, row, slot):
             if review_slot_free(state, terms, row["time_us"]):
                 outcome = _REVIEW
             elif terms.overflow_rejects:

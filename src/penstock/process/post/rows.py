@@ -11,7 +11,7 @@ from penstock.state import layout as at
 from penstock.state.fold import currency_slot, fee_account, fold_row
 
 _DECLINED = constant(PaymentState.DECLINED)
-_WITHDRAW = constant(Kind.WITHDRAW)
+_WITHDRAW, _PAY = constant(Kind.WITHDRAW), int(Kind.PAY)
 _TO_SUSPENSE, _RAIL = int(Flag.TO_SUSPENSE), int(Flag.RAIL)
 
 
@@ -39,10 +39,27 @@ def describe_command(row: Any, command: Any, fingerprint: int) -> None:
     # the lane says what went to suspense, and which refund leaves by the bank
     row["flags"] = command["flags"] & ~(_TO_SUSPENSE if command["kind"] == _WITHDRAW else _TO_SUSPENSE | _RAIL)
     row["option"] = command["option"]
+    if command["kind"] == _PAY:
+        _describe_way(row, command)
     row["maker"] = command["maker"]
     row["approval_1"] = command["approval_1"]
     row["approval_2"] = command["approval_2"]
     row["approval_3"] = command["approval_3"]
+
+
+@kernel
+def _describe_way(row: Any, command: Any) -> None:
+    """Write by what, from where and how surely a payment was asked for."""
+    row["instrument"] = command["instrument"]
+    row["device"] = command["device"]
+    row["network"] = command["network"]
+    row["place"] = command["place"]
+    row["category"] = command["category"]
+    row["latitude_e4"] = command["latitude_e4"]
+    row["longitude_e4"] = command["longitude_e4"]
+    row["channel"] = command["channel"]
+    row["factors"] = command["factors"]
+    row["verification"] = command["verification"]
 
 
 @kernel

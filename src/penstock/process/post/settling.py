@@ -8,7 +8,6 @@ from penstock.contracts.commands import Flag, Kind, Operation, Option
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State as PaymentState
 from penstock.kit.kernels import constant, kernel
-from penstock.process.post.accounts import is_owned
 from penstock.process.post.approvals import judge_approvals
 from penstock.process.post.giving_back import give_back_cleared
 from penstock.process.post.holding import at_bank, give_back, judge_payout, judge_room, pay_out, rest_of
@@ -18,6 +17,7 @@ from penstock.process.post.rows import begin_row, decline
 from penstock.process.post.terms import REFUSALS
 from penstock.state import layout as at
 from penstock.state.holds import find_hold, next_due
+from penstock.state.ownership import is_owned
 from penstock.state.recent import find_ref
 
 _HELD, _DELAYED, _REVIEW = constant(PaymentState.HELD), constant(PaymentState.DELAYED), constant(PaymentState.REVIEW)

@@ -37,14 +37,20 @@ class Terms(NamedTuple):
     expiries: int
     sandbox: bool
     rails: bool
+    risk: NDArray[np.float32]  # (types, 3): from which score on challenge, review, block
+    challenge_factors: int
+    without_score: int
+    labels: int
 
 
 class Known(NamedTuple):
     """What ``admit`` found out about each command of a batch; all (commands,)."""
 
     fingerprint: Int64
-    found_seq: Int64  # the row of the same id in a closed partition, 0 = none
+    found_seq: Int64  # the row of the same id, 0 = none
     found_fingerprint: Int64
+    twin: Int64  # the earlier command of the same id in this batch, plus 1; 0 = none
+    refused: Int64  # why its id is out of its time, 0 = it is not
     ref_client: Int64  # who began the payment that a follow-up names, 0 = nobody
     ref_kind: Int64  # with which command
     ref_payer: Int64
@@ -54,6 +60,30 @@ class Known(NamedTuple):
     ref_state: Int64  # the payment's state, if it is not held any more and memory does not know better
     ref_left: Int64  # what can still be given back of it
     ref_last_seq: Int64  # its newest row
+
+
+class Judged(NamedTuple):
+    """What the decision says of each command of a batch before it is posted; all (commands,)."""
+
+    attempt: Int64  # 1 = it has a vector
+    score: NDArray[np.float32]  # 0 without a model, UNKNOWN = there is one but it failed
+    verdict: Int64  # index of ``policy.VERDICTS``
+    model_version: Int64
+    reason: Int64  # why a label or a model is refused, 0 = it is not
+    was: Int64  # the label before
+    labelled: NDArray[np.void]  # of ``LABELLED``: the payment that a label is about
+
+
+#: What a label's row copies from its payment.
+LABELLED = np.dtype(
+    [
+        (name, "i8")
+        for name in (
+            "client", "kind", "registry", "payer", "payee", "customer", "purse", "currency", "payment_type", "time_us",
+            "instrument", "device", "network", "place", "category",
+        )
+    ]
+)  # fmt: skip
 
 
 class Verdicts(NamedTuple):
@@ -87,7 +117,17 @@ def make_terms(policy: PolicyArrays, policy_version: int, settings: Settings) ->
         expiries=settings.expiries_per_batch,
         sandbox=bool(settings.sandbox),
         rails=bool(settings.bank_url),
+        risk=policy.risk,
+        challenge_factors=policy.challenge_factors,
+        without_score=policy.without_score,
+        labels=settings.labels_max,
     )
+
+
+def make_judged(commands: int) -> Judged:
+    """Room for the decision on a batch."""
+    ints = {name: np.zeros(commands, np.int64) for name in Judged._fields if name not in ("score", "labelled")}
+    return Judged(**ints, score=np.zeros(commands, np.float32), labelled=np.zeros(commands, LABELLED))
 
 
 def make_verdicts(commands: int) -> Verdicts:

@@ -68,7 +68,7 @@ def learn(state: Any, event: Any) -> None:
     if new_receiver and event["kind"] == ATTEMPT:
         _learn_received(state.payers[payee], time_us, event["amount_minor"])
     if new_instrument:
-        _learn_entity(state, _INSTRUMENT, event["instrument"], event, False)  # noqa: FBT003
+        _learn_entity(state, _INSTRUMENT, event["instrument"], event, False)
     if new_device:
         _learn_entity(state, _DEVICE, event["device"], event, novel & _NEW_DEVICE != 0)
     if new_network:
@@ -76,7 +76,7 @@ def learn(state: Any, event: Any) -> None:
     if new_place:
         _learn_entity(state, _PLACE, event["place"], event, novel & _NEW_PLACE != 0)
     if new_category:
-        _learn_entity(state, _CATEGORY, event["category"], event, False)  # noqa: FBT003
+        _learn_entity(state, _CATEGORY, event["category"], event, False)
 
 
 @kernel
@@ -184,8 +184,10 @@ def _learn_received(record: Any, time_us: int, amount: int) -> None:
 
 @kernel
 def learn_failure(record: Any, time_us: int) -> None:
-    """Note that an attempt was declined. It is known from the next second on, so that it does not matter whether
-    the next attempt was decided in the same batch: no batch holds two seconds."""
+    """Note that an attempt was declined.
+
+    It is known from the next second on: no batch holds two seconds, so it does not matter which attempts share one.
+    """
     second = time_us // 1_000_000
     if second != record[at.FAILED_NOW] >> 20:
         record[at.FAILED] = failures(record, time_us)
