@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from typing import Final
 
@@ -66,6 +67,8 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         for name, value in vars_of(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise BadAssumption(f"{name} is a finite number, not {value}")
             if isinstance(value, float) and not name.endswith("_days") and not 0 <= value <= 1:
                 raise BadAssumption(f"{name} is a share between 0 and 1, not {value}")
         for name, value in self.effectiveness.items():
@@ -78,6 +81,18 @@ class Assumptions(msgspec.Struct, frozen=True, kw_only=True):
 def vars_of(assumptions: Assumptions) -> dict[str, float | int | bool | dict[str, float]]:
     """Name → value."""
     return {name: getattr(assumptions, name) for name in assumptions.__struct_fields__}
+
+
+def read_assumptions(words: dict[str, str], effectiveness: dict[str, float]) -> Assumptions:
+    """Assumptions from texts; raises `BadAssumption` for a strange name or a value of another kind."""
+    names = [name for name in Assumptions.__struct_fields__ if name != "effectiveness"]
+    strange = sorted(set(words) - set(names))
+    if strange:
+        raise BadAssumption(f"no assumption is called {strange[0]!r}; there are: {', '.join(names)}")
+    try:
+        return msgspec.convert({**words, "effectiveness": effectiveness}, Assumptions, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadAssumption(f"an assumption has no value that it can have: {error}") from error
 
 
 def kind_of(word: str) -> str:

@@ -17,7 +17,7 @@ Float64 = NDArray[np.float64]
 Figures = Callable[[Float64], dict[str, float]]
 Interval = tuple[float, float]
 
-_LEVELS = (2.5, 97.5)
+_TAIL = 0.025
 #: Below so many draws that gave a number, percentiles of 2.5 % say nothing.
 _FEWEST = 40
 
@@ -38,12 +38,12 @@ def draw_figures(
 
 
 def interval(draws: Float64) -> Interval | None:
-    """95 % percentile interval; None where too few draws gave a number."""
-    numbers = draws[np.isfinite(draws)]
+    """95 % percentile interval, from among the draws; None where too few of them gave a number. Ends may be infinite."""
+    numbers = np.sort(draws[~np.isnan(draws)])
     if len(numbers) < _FEWEST or len(numbers) < len(draws) / 2:
         return None
-    low, high = np.percentile(numbers, _LEVELS)
-    return float(low), float(high)
+    outside = int(_TAIL * len(numbers))
+    return float(numbers[outside]), float(numbers[-1 - outside])
 
 
 def difference(first: Float64, second: Float64) -> Interval | None:

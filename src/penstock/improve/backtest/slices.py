@@ -16,7 +16,6 @@ from penstock.improve.backtest.ratios import Float64, Int64, Ratios, stack, sum_
 
 #: Of each kind at most so many parts are shown, the largest.
 _MOST: Final = 8
-_FIRST_OWN_TYPE: Final = 100
 
 
 class Slice(NamedTuple):
@@ -55,13 +54,11 @@ def _fraud_types(intents: Intents, words: list[str]) -> Iterator[Slice]:
 
 
 def payment_type_word(number: int, words: list[str]) -> str:
-    """What a payment type is called: by us, by the file, or by its number."""
-    if number == 0:
-        return "not said"
-    if number < _FIRST_OWN_TYPE:
-        return PaymentType(number).name.lower() if number in list(PaymentType) else str(number)
-    place = number - _FIRST_OWN_TYPE
-    return words[place] if place < len(words) else str(number)
+    """What a payment type is called: by us, by the file, or by its number; ``words`` are the history's names."""
+    if number in list(PaymentType):
+        return PaymentType(number).name.lower() if number else "not said"
+    said = words[number - 1] if 0 < number <= len(words) else ""
+    return said or str(number)
 
 
 def _payment_types(intents: Intents, words: list[str]) -> Iterator[Slice]:
