@@ -28,7 +28,7 @@ def fit_platt(log_odds: NDArray[np.float64], labels: NDArray[np.int8]) -> Calibr
     frauds, genuine = int(fraud.sum()), int((~fraud).sum())
     targets = np.where(fraud, (frauds + 1) / (frauds + 2), 1 / (genuine + 2))
     design = np.column_stack([log_odds, np.ones_like(log_odds)])
-    weights = np.array([1.0, 0.0])
+    weights: NDArray[np.float64] = np.array([1.0, 0.0])
     for _ in range(100):
         step = _newton_step(design, targets, weights)
         weights = weights + step
@@ -44,10 +44,10 @@ def _newton_step(
     chance = _sigmoid(design @ weights)
     gradient = design.T @ (targets - chance)
     hessian = (design * (chance * (1 - chance))[:, None]).T @ design + 1e-9 * np.eye(2)
-    step: NDArray[np.float64] = np.linalg.solve(hessian, gradient)
+    step = np.asarray(np.linalg.solve(hessian, gradient), np.float64)
     before = _log_loss(design @ weights, targets)
     while np.abs(step).max() > 1e-10 and _log_loss(design @ (weights + step), targets) > before:
-        step = step / 2
+        step *= 0.5
     return step
 
 

@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import onnx
 
 # Old enough for every onnxruntime in use.
-_OPSET, _ML_OPSET, _IR: Final = 15, 3, 8
-_LEAF, _BRANCH: Final = "LEAF", "BRANCH_LEQ"
+_OPSET: Final = 15
+_ML_OPSET: Final = 3
+_IR: Final = 8
+_LEAF: Final = "LEAF"
+_BRANCH: Final = "BRANCH_LEQ"
 
 Tree = dict[str, Any]
 
@@ -44,7 +47,8 @@ def export_onnx(booster: lightgbm.Booster) -> bytes:
     )
     opsets = [helper.make_opsetid("", _OPSET), helper.make_opsetid("ai.onnx.ml", _ML_OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR, producer_name="penstock")
-    return model.SerializeToString(deterministic=True)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _ensemble(trees: list[Tree]) -> onnx.NodeProto:
@@ -111,7 +115,7 @@ class _Table:
         self.numbers.append(number)
         self.features.append(node["split_feature"] if branches else 0)
         self.modes.append(_BRANCH if branches else _LEAF)
-        self.thresholds.append(node["threshold"] if branches else 0.0)
+        self.thresholds.append(float(node["threshold"]) if branches else 0.0)
         self.left.append(0)
         self.right.append(0)
         if branches:
@@ -119,7 +123,7 @@ class _Table:
         else:
             self.leaf_trees.append(tree)
             self.leaf_numbers.append(number)
-            self.leaf_values.append(node["leaf_value"])
+            self.leaf_values.append(float(node["leaf_value"]))
 
 
 def round_down(values: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -29,10 +29,10 @@ class Division:
 
     labels: Labels  # (rows of the history,) as known at T; UNLABELLED = not known
     training: Places
-    training_labels: Labels  # (len(training),) as known when validation begins, if the embargo could be kept
+    training_labels: Labels  # (len(training),) as known when validation begins, where the embargo is kept
     validation: Places
     final: Places  # all that may be learnt from at T
-    embargo_us: int  # no label of the training part became known within this before validation ends; 0 = not kept
+    embargo_us: int  # payments within this before validation are not in the training part; 0 = not kept
 
 
 def known_labels(history: History, at_us: int) -> Labels:
@@ -57,6 +57,7 @@ def divide(history: History, until_us: int, validation_share: float = VALIDATION
     fraud, all of them are used with the labels known at T and the embargo is 0.
     """
     labels = known_labels(history, until_us)
+    labels[history.payer == 0] = UNLABELLED  # nobody's payments have no vector
     final = np.flatnonzero(labels != UNLABELLED)
     _demand(labels[final], "before the time given")
     begins_us = _border(history.time_us[final], labels[final], validation_share)
@@ -65,7 +66,7 @@ def divide(history: History, until_us: int, validation_share: float = VALIDATION
     _demand(labels[validation], "in the validation part")
     _demand(labels[before], "in the training part")
     earlier = known_labels(history, begins_us)
-    strict = np.flatnonzero(earlier != UNLABELLED)
+    strict = np.flatnonzero((earlier != UNLABELLED) & (history.payer != 0))
     if 2 * len(strict) >= len(before) and np.count_nonzero(earlier[strict] == FRAUD) >= 2 * LEAST_FRAUDS:
         return Division(labels, strict, earlier[strict], validation, final, history.maturity_us)
     return Division(labels, before, labels[before], validation, final, 0)

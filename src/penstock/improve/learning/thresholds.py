@@ -35,9 +35,11 @@ class Budgets:
             )
 
 
-def choose_thresholds(
-    scores: NDArray[np.float32], labels: NDArray[np.int8], budgets: Budgets = Budgets()
-) -> list[Threshold]:
+#: What most could staff and most customers would bear; every command that uses it has options for others.
+DEFAULT_BUDGETS: Final = Budgets()
+
+
+def choose_thresholds(scores: NDArray[np.float32], labels: NDArray[np.int8], budgets: Budgets) -> list[Threshold]:
     """A threshold for each action, from scores (n,) and labels (n,) of payments that were not learnt from."""
     fraud = labels == FRAUD
     chosen = (("block", budgets.block), ("review", budgets.review), ("challenge", budgets.challenge))
