@@ -34,6 +34,7 @@ PEOPLE = {
     "dora": ["approve", "operate"],
     "eve": ["control", "read"],
     "rita": ["review", "operate"],
+    "mina": ["models:write"],
 }
 
 

@@ -26,7 +26,8 @@ def create(
     scope: Annotated[
         list[str],
         typer.Option(
-            help="What it may do: customers:write, ledger:write, payments:write, read, operate, review, control, approve."
+            help="What it may do: customers:write, ledger:write, payments:write, labels:write, models:write, read, "
+            "webhooks:write, operate, review, control, approve."
         ),
     ],
     expires_days: Annotated[int, typer.Option(help="Days until it runs out, at most a year.")] = 90,

@@ -27,7 +27,6 @@ from penstock.kit.http.problem import MEDIA_TYPE, FieldError, Problem
 from penstock.office.approvals.routes import ROUTES as APPROVALS
 from penstock.prepare.customers.routes import read_customer
 from penstock.prepare.models.routes import ROUTES as MODELS
-from penstock.prepare.models.routes import upload_model
 from penstock.process.rails.reconcile.routes import ROUTES as RECONCILE
 from penstock.review.events.feed import Feed
 from penstock.review.events.routes import event_types, read_events
@@ -119,7 +118,7 @@ async def _office_state(inside: Inside) -> OfficeState | None:
 _DESCRIBED: Final[list[Any]] = [
     read_payment, read_account, read_entries, read_customer, read_approval_rules, reasons, status, live, ready,
     prometheus,
-    *MODELS, *APPROVALS, *RECONCILE, *REVIEWS, *RECOVERIES, event_types, read_events, *WEBHOOKS,
+    *APPROVALS, *RECONCILE, *REVIEWS, *RECOVERIES, event_types, read_events, *WEBHOOKS,
 ]  # fmt: skip
 
 
@@ -137,9 +136,9 @@ def make_app(reading: Reading, inside: Inside, office: Office, feed: Feed, secre
         headers = {"content-security-policy": reference.CONTENT_POLICY}
         return Response(html, media_type=MediaType.HTML, headers=headers)
 
-    uploads = Router("/", route_handlers=[upload_model], request_max_body_size=office.settings.model_bytes_max)
+    models = Router("/", route_handlers=list(MODELS), request_max_body_size=office.settings.model_bytes_max)
     return Litestar(
-        [*_DESCRIBED, openapi_json, docs, uploads],
+        [*_DESCRIBED, openapi_json, docs, models],
         dependencies={
             "reading": Provide(lambda: reading, sync_to_thread=False),
             "inside": Provide(lambda: inside, sync_to_thread=False),
@@ -160,7 +159,7 @@ def make_document() -> openapi.Document:
     config = OpenAPIConfig(title=openapi.TITLE, version=__version__, use_handler_docstrings=True)
     given = ("reading", "inside", "office", "feed", "secrets", "principal")
     silent = {name: Provide(_nobody(name), sync_to_thread=False) for name in given}
-    app = Litestar([*_DESCRIBED, upload_model], dependencies=dict(silent), openapi_config=config, logging_config=None)
+    app = Litestar([*_DESCRIBED, *MODELS], dependencies=dict(silent), openapi_config=config, logging_config=None)
     return openapi.document(app.openapi_schema.to_schema(), __version__)
 
 

@@ -76,8 +76,8 @@ async def read_model(model: FromPath[str], principal: Caller, reading: Given, of
         return await _detail(connection, sha256, principal, reading, office)
 
 
-#: Everything here that has bodies of the usual size, for the application.
-ROUTES: Final = (list_models, read_model)
+#: Everything here, for the application: its bodies have a bound of their own, `model_bytes_max`.
+ROUTES: Final = (upload_model, list_models, read_model)
 
 
 async def _detail(
