@@ -21,15 +21,15 @@ def label(state: Any, row: Any, command: Any, judged: Any, i: int) -> None:
         return
     payment = judged.labelled[i]
     row["ref_seq"] = command["ref_seq"]
+    if reason != 0:
+        decline(state, row, reason)
+        return
     row["payer_account"] = payment["payer"]
     row["payee_account"] = payment["payee"]
     row["customer"] = payment["customer"]
     row["purse"] = payment["purse"]
     row["currency"] = payment["currency"]
     row["payment_type"] = payment["payment_type"]
-    if reason != 0:
-        decline(state, row, reason)
-        return
     row["instrument"] = payment["instrument"]
     row["device"] = payment["device"]
     row["network"] = payment["network"]
