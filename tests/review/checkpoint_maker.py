@@ -34,8 +34,10 @@ HOLDS = [
     "left_minor",
 ]  # fmt: skip
 APPROVERS = [f"approvers_{operation.name.lower()}" for operation in Operation]
+LABELS = ["origin_seq", "option", "seq"]
 SCALARS = [
-    "last_seq", "accounts", "customers", "purses", "holds_open", "overrides", "review_hour", "reviews_in_hour", *APPROVERS,
+    "last_seq", "accounts", "customers", "purses", "holds_open", "overrides", "review_hour", "reviews_in_hour",
+    "maturity_us", *APPROVERS, "model_version", "model_seq", "models", "labels",
 ]  # fmt: skip
 _HOUR_US = 3_600_000_000
 Record = dict[str, int]
@@ -50,9 +52,10 @@ def make_tables(journal: JournalMaker) -> Tables:
     holds: dict[int, Record] = {}
     overrides: dict[int, Record] = {}
     totals: dict[int, Record] = {currency.slot: {} for currency in CURRENCIES}
-    scalars: Record = {}
+    labels: dict[int, Record] = {}
+    scalars: Record = {"maturity_us": journal.policy.label_maturity_s * 1_000_000}
     for row in journal.rows:
-        if row["state"] == State.DECLINED:
+        if row["state"] in {State.DECLINED, State.CHALLENGE}:
             _touch(accounts, row)
             continue
         _open(row, accounts, customers, purses)
@@ -60,15 +63,17 @@ def make_tables(journal: JournalMaker) -> Tables:
         _count(row, purses)
         _follow(row, accounts, holds)
         _set(row, accounts, customers, purses, overrides, scalars)
+        _judge(row, labels, scalars)
         _add_up(row, totals)
     tables = {"accounts": accounts, "customers": customers, "purses": purses, "overrides": overrides, "holds_open": holds}
-    scalars |= {name: len(table) for name, table in tables.items()} | {"last_seq": len(journal.rows)}
+    scalars |= {name: len(table) for name, table in tables.items()} | {"last_seq": len(journal.rows), "labels": len(labels)}
     return {
         "accounts": (ACCOUNTS, _records(ACCOUNTS, accounts)),
         "customers": (CUSTOMERS, _records(CUSTOMERS, customers)),
         "purses": (PURSES, _records(PURSES, purses)),
         "overrides": (OVERRIDES, _records(OVERRIDES, dict(enumerate(overrides.values(), 1)))),
         "holds": (HOLDS, _records(HOLDS, dict(enumerate(holds.values(), 1)))),
+        "labels": (LABELS, _records(LABELS, dict(enumerate(reversed(labels.values()), 1)))),
         "totals": (TOTALS, [[totals[slot].get(name, 0) for name in TOTALS] for slot in sorted(totals)]),
         "scalars": (SCALARS, [[scalars.get(name, 0) for name in SCALARS]]),
         "ids": (["id_hi", "id_lo"], [[1, 2], [3, 4]]),
@@ -194,6 +199,14 @@ def _set(
         hour = row["time_us"] // _HOUR_US
         begun = scalars.get("reviews_in_hour", 0) if scalars.get("review_hour") == hour else 0
         scalars |= {"review_hour": hour, "reviews_in_hour": begun + 1}
+
+
+def _judge(row: Row, labels: dict[int, Record], scalars: Record) -> None:
+    if row["kind"] == Kind.LABEL:
+        labels[row["ref_seq"]] = {"origin_seq": row["ref_seq"], "option": row["option"], "seq": row["seq"]}
+    elif row["kind"] == Kind.PUBLISH_MODEL:
+        version = row["model_version"]
+        scalars |= {"model_version": version, "model_seq": row["seq"], "models": max(version, scalars.get("models", 0))}
 
 
 def _set_account(account: Record, row: Row) -> None:

@@ -10,7 +10,7 @@ import uuid
 from copy import deepcopy
 from typing import Any
 
-from review.journal_rows import COLUMNS, ZEROS, Row, digest_of
+from review.journal_rows import COLUMNS, ZEROS, Row, digest_of, vector_of
 
 from penstock.contracts.commands import Flag, Kind, PaymentType
 from penstock.contracts.money import BY_CODE, CURRENCIES
@@ -55,6 +55,7 @@ class JournalMaker:
         self.purses: dict[tuple[int, str], int] = {}
         self.payments: dict[int, dict[str, int]] = {}
         self.version = 0
+        self.model = self.models = 0
         self.publish(load_policy(policy))
         for currency in CURRENCIES:
             for _ in range(3):
@@ -97,10 +98,10 @@ class JournalMaker:
         return self._remember(seq, Kind.DEPOSIT, State.CLEARED, row | values, 0)
 
     def pay(
-        self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.TRANSFER, side: bytes = b""
+        self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.TRANSFER, side: bytes = b"", **values: Any
     ) -> int:
         """Pay in one step."""
-        return self._spend(Kind.PAY, State.CLEARED, payer, payee, amount, kind, side=side)
+        return self._spend(Kind.PAY, State.CLEARED, payer, payee, amount, kind, side=side, **values)
 
     def withdraw(self, payer: int, amount: int) -> int:
         """Withdraw."""
@@ -199,6 +200,10 @@ class JournalMaker:
             "command_id": uuid.UUID(int=8 << 76 | 2 << 62 | self._seq) if own else self._new_id(),
         }  # fmt: skip
         row |= {name: int(value) if not isinstance(value, bytes) else value for name, value in values.items()}
+        row["score"] = float(values.get("score", 0.0))
+        if kind == Kind.PAY and row["payer_account"] > 0:
+            row["model_version"], row["feature_registry"] = self.model, 1
+            row["features"] = vector_of(row, *self._clock())
         if side:
             self.sides[self._seq] = side
             row["side_hash"] = hashlib.sha256(side).digest()
@@ -322,6 +327,11 @@ class JournalMaker:
 
     def _day(self) -> int:
         return (self.now_us + 8 * 3_600_000_000) // DAY_US  # Asia/Shanghai has no summer time
+
+    def _clock(self) -> tuple[float, int]:
+        """The local hour, in quarters, and the day of the week, from Monday."""
+        local = self.now_us + 8 * 3_600_000_000
+        return local % DAY_US // 900_000_000 / 4, (local // DAY_US + 3) % 7
 
     def _new_id(self) -> uuid.UUID:
         milliseconds = self.now_us // 1000

@@ -20,7 +20,7 @@ from review.journal_rows import COLUMNS
 def store_journal(connection: Connection[Any], journal: JournalMaker) -> None:
     """Write everything into an empty, migrated database; the connection must be a superuser's."""
     digests = journal.digests()
-    names = [name for name, _ in COLUMNS] + ["features"]
+    names = [name for name, _ in COLUMNS]
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
     with connection.cursor() as cursor:
         with cursor.copy(sql.SQL("COPY journal ({}) FROM STDIN").format(columns)) as copy:

@@ -21,10 +21,17 @@ review_overflow = "reject"
 review_approval_above = 80000
 ordinary_s = 300
 next_day_s = 86400
+risk = [{type = "any", challenge = 0.3, review = 0.5, block = 0.75}, {type = "purchase", block = 0.9}]
 """
 MINUTE_US = 60_000_000
 #: Who asks, and two who approve.
 PEOPLE = {"maker": 1, "approval_1": 2, "approval_2": 3, "flags": int(Flag.OPERATES), "client": 9}
+MODEL = b'{"name":"first","sha256":"' + b"5a" * 32 + b'"}'
+#: What a label's row repeats of its payment's, the hashes last.
+LABEL_COPIES = (
+    "payer_account", "payee_account", "customer", "purse", "currency", "payment_type", "instrument", "device", "network",
+    "place", "category",
+)  # fmt: skip
 _ENDS_AS = {
     Kind.REFUND: State.REFUNDED, Kind.RETURN: State.RETURNED, Kind.CHARGEBACK: State.CHARGED_BACK,
     Kind.RECOVER: State.REVERSED,
@@ -36,6 +43,7 @@ class LifeMaker(JournalMaker):
     """A journal maker that knows every command; what a test gives by name stands in for what would be right."""
 
     def __init__(self, lane: int = 0, policy: str = LIFE_POLICY) -> None:
+        self.labels: dict[int, int] = {}
         super().__init__(lane, policy)
 
     # --- payments that do not end at once
@@ -49,12 +57,12 @@ class LifeMaker(JournalMaker):
         )
 
     def review(
-        self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.PURCHASE, flags: int = 0
+        self, payer: int, payee: int, amount: int, kind: PaymentType = PaymentType.PURCHASE, flags: int = 0, **values: Any
     ) -> int:
         """Pay an amount that a person must look at."""
         rule = next(r for r in self.policy.reviews if r.type == kind.name.lower())
         expires = self.now_us + 1000 + rule.deadline_s * 1_000_000
-        return self._spend(Kind.PAY, State.REVIEW, payer, payee, amount, kind, flags=flags, expires_us=expires)
+        return self._spend(Kind.PAY, State.REVIEW, payer, payee, amount, kind, flags=flags, expires_us=expires, **values)
 
     def withdraw_by_bank(self, payer: int, amount: int) -> int:
         """Withdraw through the bank: held until it has answered."""
@@ -96,6 +104,39 @@ class LifeMaker(JournalMaker):
         rest = self._rest(payment)
         moved, given = (rest, 0) if paid else (0, rest)
         return self._follow(Kind.RECOVER, payment, 0, moved, given, option=option, **PEOPLE | values)
+
+    # --- risk and labels
+
+    def publish_model(self, option: Option = Option.MODEL_IN_FORCE, side: bytes = MODEL, **values: Any) -> int:
+        """Put the next model in force, or none."""
+        in_force = option == Option.MODEL_IN_FORCE
+        self.models += in_force
+        self.model = self.models if in_force else 0
+        row = {"model_version": self.model, "option": int(option)}
+        return self._add(Kind.PUBLISH_MODEL, State.DONE, side=side if in_force else b"", **row | PEOPLE | values)
+
+    def challenge(self, payer: int, payee: int, amount: int, score: float, **values: Any) -> int:
+        """Ask for the payer's verification."""
+        row = {
+            **self._payer(payer), "payee_account": payee, "payment_type": PaymentType.TRANSFER, "amount_minor": amount,
+            "reason": Reason.VERIFICATION_NEEDED,
+        }  # fmt: skip
+        return self._add(Kind.PAY, State.CHALLENGE, **row | {"score": score} | values)
+
+    def label(self, payment: int, option: Option, **values: Any) -> int:
+        """Say what has become known of a payment."""
+        first = next(row for row in [*self.rows, *self._batch] if row["seq"] == payment)
+        row = {name: first[name] for name in LABEL_COPIES} | {
+            "ref_seq": payment, "option": int(option), "from_us": first["time_us"], "was": self.labels.get(payment, 0),
+        }  # fmt: skip
+        self.labels[payment] = int(option)
+        return self._add(Kind.LABEL, State.DONE, **row | {"client": 1} | values)
+
+    def refuse_label(self, payment: int, option: Option, reason: Reason, **values: Any) -> int:
+        """Refuse a label."""
+        first = next(row for row in [*self.rows, *self._batch] if row["seq"] == payment)
+        row = {name: first[name] for name in LABEL_COPIES[:6]} | {"ref_seq": payment, "option": int(option)}
+        return self._add(Kind.LABEL, State.DECLINED, reason=reason, **row | {"client": 1} | values)
 
     # --- giving back
 

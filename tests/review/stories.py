@@ -62,6 +62,8 @@ def life() -> LifeMaker:
     _bank(journal, a)
     _freezes(journal, a, b, c)
     _limits(journal, a, b)
+    _risks(journal, a, b)
+    _labels(journal, a, b)
     _open_ends(journal, a, b)
     return journal
 
@@ -166,6 +168,43 @@ def _limits(journal: LifeMaker, a: int, b: int) -> None:
     journal.set_limit(b, Option.LIMIT_DAY_COUNT, 1_000, approval_2=0)
     journal.set_approvals(Operation.REVIEW, 3, approval_1=0, approval_2=0)
     journal.pay(b, a, 9)
+    journal.commit()
+
+
+def _risks(journal: LifeMaker, a: int, b: int) -> None:
+    """Two models one after the other, every verdict, and a model that fails."""
+    journal.wait(60 * MINUTE_US)
+    journal.publish_model()
+    journal.commit()
+    way = {"device": 7, "network": 2**62, "place": 5, "latitude_e4": -900_000, "channel": 2, "flags": int(Flag.LOCATED)}
+    journal.pay(a, b, 40, score=0.25, **way)
+    journal.pay(a, b, 41, PaymentType.PURCHASE, score=0.5, factors=1 | 4, verification=2)
+    journal.pay(a, b, 42, score=0.375, factors=2 | 64, verification=2)
+    journal.challenge(a, b, 43, 0.375, factors=1 | 2, verification=1)
+    journal.cancel(journal.review(a, b, 44, PaymentType.TRANSFER, score=0.5))
+    journal.decline(a, b, 45, Reason.RISK_BLOCKED, score=0.75)
+    journal.decline(a, b, 10**9, Reason.INSUFFICIENT_FUNDS, score=1.0)
+    journal.pay(a, b, 46, score=-1.0)
+    journal.commit()
+    journal.publish_model(Option.MODEL_WITHDRAWN)
+    journal.pay(a, b, 47)
+    journal.commit()
+    journal.publish_model()
+    journal.pay(a, b, 48, score=0.125)
+    journal.commit()
+
+
+def _labels(journal: LifeMaker, a: int, b: int) -> None:
+    first, second = journal.pay(a, b, 50, device=9), journal.pay(b, a, 51, category=3)
+    journal.label(first, Option.LABEL_FRAUD)
+    journal.label(second, Option.LABEL_GENUINE, client=9, flags=int(Flag.OPERATES))
+    journal.commit()
+    journal.refuse_label(first, Option.LABEL_FRAUD, Reason.LABEL_UNCHANGED)
+    journal.label(first, Option.LABEL_NONE)
+    journal.label(first, Option.LABEL_GENUINE)
+    journal.refuse_label(journal.deposit(a, 5), Option.LABEL_FRAUD, Reason.NOT_LABELLABLE)
+    journal.refuse(Kind.LABEL, 0, Reason.PAYMENT_UNKNOWN)
+    journal.pay(a, b, 52)
     journal.commit()
 
 

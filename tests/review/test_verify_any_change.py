@@ -13,7 +13,7 @@ from review.stories import life, river
 from review.verifying import Verify, change, empty, store
 from support.database import Database
 
-BOUNDS = {"u": 0, "q": 2**63 - 1, "i": 2**31 - 1, "h": 2**15 - 1, "32s": 0, "f": 0}
+BOUNDS = {"u": 0, "q": 2**63 - 1, "i": 2**31 - 1, "h": 2**15 - 1, "32s": 0, "128s": 0, "f": 0}
 
 
 @pytest.fixture(scope="module", params=[river, life])
@@ -34,6 +34,7 @@ def spoilt(journal: JournalMaker, data: st.DataObject, names: list[str]) -> tupl
     numbers = st.one_of(near.map(lambda step: old + step), st.integers(-most, most))
     strategies: dict[str, st.SearchStrategy[Any]] = {
         "u": st.uuids(), "32s": st.binary(min_size=32, max_size=32), "f": st.floats(width=32, allow_nan=False),
+        "128s": st.binary(min_size=128, max_size=128),
     }  # fmt: skip
     return seq, name, data.draw(strategies.get(letter, numbers).filter(lambda value: value != old))
 
@@ -65,7 +66,7 @@ def test_any_change_of_a_row_is_found(
 DERIVED = [
     "time_us", "held_minor", "moved_minor", "fee_minor", "limit_minor", "ref_prev_seq", "payer_prev_seq",
     "payee_prev_seq", "fee_prev_seq", "side_hash", "business_day", "policy_version", "limit_count", "payer_account",
-    "left_minor",
+    "left_minor", "model_version", "feature_registry", "was", "verification", "from_us",
 ]  # fmt: skip
 
 

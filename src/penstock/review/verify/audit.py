@@ -16,9 +16,11 @@ from penstock.review.verify.entities import Entities
 from penstock.review.verify.findings import MOST, Findings
 from penstock.review.verify.freezes import Freezes
 from penstock.review.verify.ids import Ids
+from penstock.review.verify.labels import Labels
 from penstock.review.verify.ledger import Ledger
 from penstock.review.verify.limits import Limits
 from penstock.review.verify.manifest import Checkpoint
+from penstock.review.verify.models import Models
 from penstock.review.verify.movements import Movements
 from penstock.review.verify.origins import Origins
 from penstock.review.verify.own_limits import OwnLimits
@@ -28,6 +30,8 @@ from penstock.review.verify.ranges import check_ranges
 from penstock.review.verify.read import READERS, Chunk, Reader
 from penstock.review.verify.reviews import Reviews
 from penstock.review.verify.sides import check_sides
+from penstock.review.verify.vectors import Vectors
+from penstock.review.verify.verdicts import Verdicts
 
 #: Rows that are worked on together: enough for numpy, few enough for memory (about 150 MB in all).
 CHUNK_ROWS: Final = 100_000
@@ -35,8 +39,8 @@ CHUNK_ROWS: Final = 100_000
 CHECKS: Final = (
     "sequence", "time", "batches", "digest", "encoding", "lane", "side_records", "features", "range", "numbering",
     "accounts", "ownership", "approvals", "declined", "state", "payments", "authorised", "left", "fees", "holds", "reviews",
-    "expiry", "freezes", "suspense", "balances", "sums", "policy", "business_day", "limits", "ids", "links", "checkpoint",
-    "heads",
+    "expiry", "models", "verdicts", "labels", "freezes", "suspense", "balances", "sums", "policy", "business_day", "limits",
+    "ids", "links", "checkpoint", "heads",
 )  # fmt: skip
 OnRows = Callable[[int], None]
 
@@ -68,6 +72,10 @@ class LaneAudit:
         self._entities = Entities(findings)
         self._policies = Policies(findings)
         self._approvals = Approvals(findings)
+        self._models = Models(self._approvals, findings)
+        self._vectors = Vectors(self._policies, findings)
+        self._verdicts = Verdicts(self._policies, findings)
+        self._labels = Labels(lane, reader, findings)
         self._own_limits = OwnLimits(self._entities, self._approvals, findings)
         self._freezes = Freezes(self._entities, self._approvals, findings)
         self._ledger = Ledger(self._entities, self._freezes, findings)
@@ -110,7 +118,7 @@ class LaneAudit:
     def _kept(self) -> Recomputed:
         return Recomputed(
             self._entities, self._limits, self._own_limits, self._payments, self._freezes, self._approvals, self._reviews,
-            self._ledger,
+            self._ledger, self._labels, self._models, self._policies,
         )  # fmt: skip
 
     def _feed(self, chunk: Chunk, ids: Ids) -> None:
@@ -122,12 +130,16 @@ class LaneAudit:
         tiers = self._policies.tiers[in_force]
         self._entities.feed(rows, tiers)
         self._approvals.feed(rows)
+        model = self._models.feed(rows, chunk.sides)
+        self._vectors.feed(rows, in_force)
+        verdicts = self._verdicts.feed(rows, in_force, model)
         self._own_limits.feed(rows, tiers)
         self._freezes.feed(rows)
         self._ledger.feed(rows)
         self._movements.feed(rows, in_force)
-        self._reviews.feed(rows, in_force)
+        self._reviews.feed(rows, in_force, verdicts)
         approved = self._payments.feed(rows, in_force)
+        self._labels.feed(rows)
         self._limits.feed(rows, in_force, approved)
         self._own_limits.settle()
         ids.feed(rows)

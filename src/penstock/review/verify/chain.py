@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from penstock.review.verify.columns import ENCODING, FEATURE_BYTES, Rows
+from penstock.review.verify.columns import ENCODING, Rows
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.read import Batch, LaneEnd
 
@@ -36,7 +36,6 @@ class _Open:
     batch: Batch
     hasher: hashlib._Hash
     rows: int = 0
-    features: list[bytes] = field(default_factory=list)
 
 
 class Chain:
@@ -119,21 +118,6 @@ class Chain:
             return
         opened.hasher.update(rows.canonical[start:until].view(np.uint8).data)
         opened.rows += until - start
-        registries = rows["feature_registry"][start:until]
-        if rows.has_features[start:until].any() or registries.any():
-            self._take_features(opened, rows, start, until)
-
-    def _take_features(self, opened: _Open, rows: Rows, start: int, until: int) -> None:
-        for place in range(start, until):
-            seq, registry = int(rows["seq"][place]), int(rows["feature_registry"][place])
-            vector = rows.features.get(seq)
-            if registry > 0 and vector is not None:
-                opened.features.append(vector)
-            elif registry > 0 or rows.has_features[place]:
-                self._findings.add(
-                    "features", seq, f"Row {seq} has the feature registry {registry}, which does not fit its vector: "
-                    f"{FEATURE_BYTES} bytes with a registry, none without.",
-                )  # fmt: skip
 
     def _start_next(self) -> bool:
         batch = next(self._batches, None)
@@ -171,8 +155,6 @@ class Chain:
     def _close(self, opened: _Open) -> None:
         self._open = None
         batch = opened.batch
-        for vector in opened.features:
-            opened.hasher.update(vector)
         self.computed = opened.hasher.digest()
         if batch.last_seq in self._wanted:
             self.digests[batch.last_seq] = self.computed

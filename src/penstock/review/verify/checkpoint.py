@@ -15,12 +15,14 @@ from penstock.review.verify.columns import BoolArray, IntArray
 from penstock.review.verify.entities import CUSTOMERS, Entities, Table
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.freezes import Freezes
+from penstock.review.verify.labels import Labels
 from penstock.review.verify.ledger import TOTALS, Ledger
 from penstock.review.verify.limits import Limits, month_of
 from penstock.review.verify.manifest import Checkpoint, Segment
+from penstock.review.verify.models import Models
 from penstock.review.verify.own_limits import OwnLimits
 from penstock.review.verify.payments import Payments
-from penstock.review.verify.policies import WINDOW_FIELDS
+from penstock.review.verify.policies import WINDOW_FIELDS, Policies
 from penstock.review.verify.reviews import Reviews
 
 _ACCOUNT: Final = {
@@ -40,7 +42,11 @@ _HOLD: Final = (
 )  # fmt: skip
 _OVERRIDE: Final = ("key", "value", "until_us", "seq")
 _APPROVERS: Final = tuple(f"approvers_{operation.name.lower()}" for operation in sorted(Operation))
-_COUNTS: Final = ("last_seq", "accounts", "customers", "purses", "holds_open", "overrides", "review_hour", "reviews_in_hour")
+_LABEL: Final = ("origin_seq", "option", "seq")
+_COUNTS: Final = (
+    "last_seq", "accounts", "customers", "purses", "holds_open", "overrides", "review_hour", "reviews_in_hour",
+    "maturity_us", "model_version", "model_seq", "models", "labels",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,9 @@ class Recomputed:
     approvals: Approvals
     reviews: Reviews
     ledger: Ledger
+    labels: Labels
+    models: Models
+    policies: Policies
 
 
 class CheckpointCheck:
@@ -69,6 +78,7 @@ class CheckpointCheck:
             "accounts": self._compare_accounts, "customers": self._compare_customers, "purses": self._compare_purses,
             "overrides": self._compare_overrides, "holds": self._compare_holds, "totals": self._compare_totals,
             "scalars": self._compare_scalars,
+            "labels": self._compare_labels,
         }  # fmt: skip
         self._open_from: dict[int, IntArray] = {}
         self._found_holds: list[IntArray] = []
@@ -179,13 +189,35 @@ class CheckpointCheck:
         self._found_holds.append(origins)
         self._open_from.setdefault(segment.seq, mine["origin_seq"].copy())
 
+    def _compare_labels(self, segment: Segment, _day: int) -> None:
+        """The labels lie anywhere in their table too; there may be many."""
+        used = np.flatnonzero(segment["origin_seq"] != 0)
+        used = used[np.argsort(segment["origin_seq"][used], kind="stable")]
+        mine, found = self._mine.labels, segment["origin_seq"][used]
+        at = np.minimum(np.searchsorted(mine.payments, found), max(len(mine.payments) - 1, 0))
+        known = mine.payments[at] == found if len(mine.payments) else np.zeros(len(found), np.bool_)
+        again = np.concatenate(([False], found[1:] == found[:-1])) if len(found) else known
+        self._mark(
+            segment, ~known | again, used, "has a label of the payment {found}, which has none, or twice", found, found
+        )
+        for lacking in np.setdiff1d(mine.payments, found)[:100].tolist():
+            self._add(segment.seq, f"lacks the label of the payment {lacking}", expected=lacking)
+        for name, expected in (("option", mine.options), ("seq", mine.seqs)):
+            values = segment[name][used[known]]
+            self._mark(
+                segment, values != expected[at[known]], used[known],
+                f"has the {name} {{found}} for a label; by the journal it is {{expected}}", expected[at[known]], values,
+            )  # fmt: skip
+
     def _compare_scalars(self, segment: Segment, _day: int) -> None:
         counts = {
             "last_seq": segment.seq, "accounts": self._entities.accounts.count,
             "customers": self._entities.customers.count, "purses": self._entities.purses.count,
             "holds_open": len(self._mine.payments.holds()["origin_seq"]),
             "overrides": len(self._mine.own_limits.records()), "review_hour": self._mine.reviews.hour,
-            "reviews_in_hour": self._mine.reviews.begun,
+            "reviews_in_hour": self._mine.reviews.begun, "maturity_us": self._mine.policies.maturity_us,
+            "model_version": self._mine.models.version, "model_seq": self._mine.models.seq,
+            "models": self._mine.models.count, "labels": len(self._mine.labels.payments),
         }  # fmt: skip
         counts |= dict(zip(_APPROVERS, self._mine.approvals.needed(), strict=True))
         for name, expected in counts.items():
@@ -265,7 +297,7 @@ def _needed(table: str) -> set[str]:
         "accounts": {*_ACCOUNT, "kind", *_DEBIT, *_CREDIT, *_FROZEN}, "overrides": set(_OVERRIDE), "totals": set(TOTALS),
         "customers": set(_CUSTOMER) | {f"purse_{c.code}" for c in CURRENCIES},
         "purses": set(_PURSE) | {"day", "month"} | counters, "holds": set(_HOLD),
-        "scalars": {*_COUNTS, *_APPROVERS},
+        "scalars": {*_COUNTS, *_APPROVERS}, "labels": set(_LABEL),
     }  # fmt: skip
     return needed[table]
 

@@ -31,10 +31,12 @@ _CANONICAL: Final = (
     ("approval_3", "i4"), ("score", "f4"), ("lane", "i2"), ("kind", "i2"), ("state", "i2"), ("reason", "i2"),
     ("payment_type", "i2"), ("currency", "i2"), ("tier", "i2"), ("limit_count", "i2"), ("verification", "i2"),
     ("factors", "i2"), ("feature_registry", "i2"), ("flags", "i2"), ("from_us", "i8"), ("left_minor", "i8"),
-    ("maker", "i4"), ("option", "i2"),
+    ("maker", "i4"), ("option", "i2"), ("instrument", "i8"), ("device", "i8"), ("network", "i8"), ("place", "i8"),
+    ("category", "i8"), ("latitude_e4", "i4"), ("longitude_e4", "i4"), ("channel", "i2"), ("was", "i2"),
+    ("features", "V128"),
 )  # fmt: skip
 
-CANONICAL: Final = np.dtype([(name, kind if kind == "V32" else f"<{kind}") for name, kind in _CANONICAL])
+CANONICAL: Final = np.dtype([(name, kind if kind.startswith("V") else f"<{kind}") for name, kind in _CANONICAL])
 #: The database's columns that are read, in the order in which they are asked for.
 SELECTED: Final = tuple(
     "command_id" if name == "id_hi" else name for name, _ in _CANONICAL if name not in ("id_lo", "lane")
@@ -51,29 +53,28 @@ def _wire() -> np.dtype[np.void]:
             continue
         if name != "id_lo":  # the uuid's halves share one length word
             fields.append((f"length_{name}", ">i4"))
-        fields.append((name, kind if kind == "V32" else f">{kind}"))
-    return np.dtype([*fields, ("length_has", ">i4"), ("has_features", "u1")])
+        fields.append((name, kind if kind.startswith("V") else f">{kind}"))
+    return np.dtype([*fields, ("length_vector_bytes", ">i4"), ("vector_bytes", ">i4")])
 
 
 WIRE: Final = _wire()
 
 
 class Unreadable(ValueError):
-    """The rows of a chunk do not have the fixed width: a column is NULL, or a hash is not 32 bytes long."""
+    """The rows of a chunk do not have the fixed width: a column is NULL, or a hash or a vector has another length."""
 
 
 @dataclass(frozen=True)
 class Rows:
     """A run of journal rows of one lane, in order of ``seq``.
 
-    ``columns`` name → int64 (n,); ``canonical`` the rows in canonical encoding (n,) of 278 bytes;
-    ``has_features`` bool (n,); ``features`` sequence → feature bytes.
+    ``columns`` name → int64 (n,); ``canonical`` the rows in canonical encoding (n,) of 458 bytes, zeros where there is no
+    vector; ``vector_bytes`` int64 (n,): how long the vector in the table is, -1 = NULL.
     """
 
     columns: dict[str, IntArray]
     canonical: NDArray[np.void]
-    has_features: BoolArray
-    features: dict[int, bytes]
+    vector_bytes: IntArray
 
     def __getitem__(self, name: str) -> IntArray:
         return self.columns[name]
@@ -83,23 +84,34 @@ class Rows:
 
     def replace(self, **columns: IntArray) -> Rows:
         """The same rows with other numbers to work on; the canonical bytes stay as they were read."""
-        return Rows(self.columns | columns, self.canonical, self.has_features, self.features)
+        return Rows(self.columns | columns, self.canonical, self.vector_bytes)
+
+    def vectors(self, place: IntArray) -> NDArray[np.float16]:
+        """The feature vectors (k, 64) of some rows (k,)."""
+        octets: NDArray[np.void] = np.ascontiguousarray(self.canonical["features"][place])
+        return octets.view("<f2").reshape(len(place), FEATURE_BYTES // 2)
+
+    def scores(self, place: IntArray) -> NDArray[np.float32]:
+        """The scores (k,) of some rows (k,)."""
+        scores: NDArray[np.float32] = self.canonical["score"][place]
+        return scores
 
 
-def parse_rows(data: bytes | memoryview, lane: int, features: dict[int, bytes]) -> Rows:
-    """Read the body of a binary COPY (header and trailer removed) of ``SELECTED`` and ``features IS NOT NULL``.
+def parse_rows(data: bytes | memoryview, lane: int) -> Rows:
+    """Read the body of a binary COPY (header and trailer removed) of ``SELECTED`` and the vectors' lengths.
 
     :raises Unreadable: when a row has not the fixed width.
     """
     count, rest = divmod(len(data), WIRE.itemsize)
     wire = np.frombuffer(data, dtype=WIRE, count=count)
-    # Only side_hash and a NULL can change a row's width. The first row that deviates shows in one of these.
-    if rest or (wire["length_side_hash"] != 32).any() or (wire["fields"] != len(SELECTED) + 1).any():
+    # Only side_hash, features and a NULL can change a row's width. The first row that deviates shows in one of these.
+    lengths = (wire["length_side_hash"] != 32) | (wire["length_features"] != FEATURE_BYTES)
+    if rest or lengths.any() or (wire["fields"] != len(SELECTED) + 1).any():
         raise Unreadable
-    return _convert(wire, lane, features)
+    return _convert(wire, lane)
 
 
-def _convert(wire: NDArray[Any], lane: int, features: dict[int, bytes]) -> Rows:
+def _convert(wire: NDArray[Any], lane: int) -> Rows:
     count = len(wire)
     columns = {name: np.empty(count, dtype=np.int64) for name in _WORKED}
     canonical = np.empty(count, dtype=CANONICAL)
@@ -112,4 +124,4 @@ def _convert(wire: NDArray[Any], lane: int, features: dict[int, bytes]) -> Rows:
             encoded[name] = part[name]
         for name in _WORKED:
             columns[name][block] = part[name]
-    return Rows(columns, canonical, wire["has_features"].astype(np.bool_), features)
+    return Rows(columns, canonical, wire["vector_bytes"].astype(np.int64))

@@ -205,7 +205,7 @@ class Ledger:
 
 
 def _has_currency(rows: Rows) -> BoolArray:
-    has: BoolArray = (rows["state"] != State.DECLINED) & (rows["kind"] != Kind.SET_ACCOUNT)
+    has: BoolArray = (rows["state"] != State.DECLINED) & ~np.isin(rows["kind"], (Kind.SET_ACCOUNT, Kind.LABEL))
     return has
 
 

@@ -17,7 +17,7 @@ from penstock.review.verify.read import CannotVerify
 
 _FORMAT: Final = 1
 #: The tables whose records the auditor compares. Others are for the lane's own use; only their checksum is read.
-COMPARED: Final = frozenset({"accounts", "customers", "purses", "overrides", "holds", "totals", "scalars"})
+COMPARED: Final = frozenset({"accounts", "customers", "purses", "overrides", "holds", "labels", "totals", "scalars"})
 _TRIES: Final = 5
 
 

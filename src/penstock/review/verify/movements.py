@@ -37,7 +37,10 @@ class Movements:
         done, kind = rows["state"] != State.DECLINED, rows["kind"]
         moves_suspense = (kind == Kind.RECOVER) & (rows["option"] == Option.MOVE_SUSPENSE)
         self._check_payer(rows)
-        self._check_spending(rows, np.flatnonzero(done & np.isin(kind, (Kind.PAY, Kind.WITHDRAW))), in_force)
+        spends = np.isin(kind, (Kind.PAY, Kind.WITHDRAW))
+        challenged = rows["state"] == State.CHALLENGE
+        self._check_spending(rows, np.flatnonzero(done & spends & ~challenged), in_force)
+        self._check_parties(rows, np.flatnonzero(done & spends))
         self._check_deposits(rows, np.flatnonzero(done & (kind == Kind.DEPOSIT)))
         self._check_suspense(rows, np.flatnonzero(done & moves_suspense))
         self._check_others(rows, np.flatnonzero(done & ~np.isin(kind, (*_MOVING, *FOLLOW_UPS))))
@@ -50,7 +53,8 @@ class Movements:
     def _check_payer(self, rows: Rows) -> None:
         """A row carries its payer's customer, purse and tier."""
         accounts = self._entities.accounts
-        place = np.flatnonzero(accounts.exists(rows["payer_account"], rows["seq"]))
+        known = accounts.exists(rows["payer_account"], rows["seq"]) & (rows["kind"] != Kind.LABEL)  # has its payment's
+        place = np.flatnonzero(known)
         payer = rows["payer_account"][place]
         customer = accounts["customer"][payer]
         tier = self._entities.customers["tier"][customer]
@@ -74,9 +78,9 @@ class Movements:
         compare("limits", rows, place, "limit_minor", amount)
         compare("limits", rows, place, "limit_count", 1)
         compare("limits", rows, place, "limit_day", rows["business_day"][place])
-        self._check_parties(rows, place, slot)
 
-    def _check_parties(self, rows: Rows, place: IntArray, slot: IntArray) -> None:
+    def _check_parties(self, rows: Rows, place: IntArray) -> None:
+        slot = np.maximum(slots_of(rows["currency"][place]), 0)
         kind, payer, payee = rows["kind"][place], rows["payer_account"][place], rows["payee_account"][place]
         pay = kind == Kind.PAY
         types = rows["payment_type"][place]
@@ -142,7 +146,7 @@ class Movements:
         """Opening, publishing and setting moves nothing."""
         for name in _MONEY:
             self._findings.compare("payments", rows, place, name, 0)
-        nobody = place[rows["kind"][place] != Kind.SET_ACCOUNT]
+        nobody = place[~np.isin(rows["kind"][place], (Kind.SET_ACCOUNT, Kind.LABEL))]
         self._findings.compare("payments", rows, nobody, "payer_account", 0)
         self._findings.compare("state", rows, place, "state", int(State.DONE))
 

@@ -169,7 +169,7 @@ class Payments:
             "Row {seq} says that {found} is the row before it in its payment; it is {expected}.",
             expected=expected, found=rows["ref_prev_seq"],
         )  # fmt: skip
-        pointless = (rows["ref_seq"] != 0) & (~np.isin(rows["kind"], FOLLOW_UPS) | _moves_suspense(rows))
+        pointless = (rows["ref_seq"] != 0) & (~np.isin(rows["kind"], (*FOLLOW_UPS, Kind.LABEL)) | _moves_suspense(rows))
         self._findings.mark(
             "links", pointless, rows["seq"], "Row {seq} names the payment {found}, but is of a kind that is about none.",
             expected=0, found=rows["ref_seq"],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from penstock.contracts.commands import Kind, Option, PaymentType
 from penstock.contracts.money import BY_CODE, CURRENCIES
-from penstock.contracts.policy import BadPolicy, Policy, check_policy
+from penstock.contracts.policy import VERDICTS, BadPolicy, Policy, check_policy
 from penstock.contracts.states import State
 from penstock.review.verify.columns import BoolArray, IntArray, Rows
 from penstock.review.verify.findings import Findings
@@ -31,6 +31,7 @@ _DEADLINE_US: Final = 4 * 3600 * _SECOND_US
 _DECISIONS: Final = {"approve": int(Option.APPROVE), "reject": int(Option.REJECT)}
 #: Time zones change their offset only at quarters of an hour.
 _QUARTER_US: Final = 15 * 60 * 1_000_000
+_RISKS: Final = ("challenge", "review", "block")
 _DAY_US: Final = 86_400 * 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_US: Final = 250_000_000_000 * 1_000_000  # in the year 9892; beyond, datetime ends
@@ -44,7 +45,8 @@ class Policies:
     points, most]), ``tiers`` int64 (versions,). ``reviews`` int64 (versions, types, currencies, [above, deadline µs,
     default: 1 approve, 2 reject]), ``times`` int64 (versions, [lifetime of a hold, ordinary arrival, next day's] in µs),
     ``capacity`` int64 (versions, [reviews per hour, 1 = beyond is refused, amount above which a decision needs
-    approvals]). Version 0 offers nothing.
+    approvals]). ``risk`` float32 (versions, types, [challenge, review, block]), infinite where never; ``verdicts`` int64
+    (versions, [kinds of factor that pass a challenge, verdict without a score]). Version 0 offers nothing.
     """
 
     def __init__(self, findings: Findings) -> None:
@@ -55,6 +57,9 @@ class Policies:
         self.reviews: IntArray = np.zeros((4, _TYPES, _SLOTS, 3), dtype=np.int64)
         self.times: IntArray = np.zeros((4, 3), dtype=np.int64)
         self.capacity: IntArray = np.zeros((4, 3), dtype=np.int64)
+        self.risk: NDArray[np.float32] = np.zeros((4, _TYPES, len(_RISKS)), dtype=np.float32)
+        self.verdicts: IntArray = np.zeros((4, 2), dtype=np.int64)
+        self.maturity_us = 0
         self._offered: IntArray = np.zeros((4, 16, _TYPES, _SLOTS), dtype=np.int64)
         self._zones: dict[int, ZoneInfo] = {}
         self._findings = findings
@@ -91,7 +96,7 @@ class Policies:
         return self.version
 
     def _learn(self, version: int, seq: int, body: bytes) -> None:
-        for name in ("tiers", "limits", "fees", "reviews", "times", "capacity", "_offered"):
+        for name in ("tiers", "limits", "fees", "reviews", "times", "capacity", "risk", "verdicts", "_offered"):
             setattr(self, name, grown(getattr(self, name), version + 1))
         try:
             policy = msgspec.json.decode(body, type=Policy)
@@ -111,6 +116,8 @@ class Policies:
             kind = CHARGEBACK if fee.type == "chargeback" else PaymentType[fee.type.upper()]
             self.fees[version, kind, BY_CODE[fee.currency].slot] = fee.fixed, fee.basis_points, fee.most
         self._learn_reviews(version, policy)
+        self._learn_risk(version, policy)
+        self._learn_maturity(seq, policy.label_maturity_s * _SECOND_US)
 
     def _learn_reviews(self, version: int, policy: Policy) -> None:
         self.reviews[version] = UNLIMITED, _DEADLINE_US, int(Option.REJECT)
@@ -122,6 +129,32 @@ class Policies:
         self.times[version] = [seconds * _SECOND_US for seconds in lasts]
         refuses = int(policy.review_overflow == "reject")
         self.capacity[version] = policy.reviews_per_hour, refuses, policy.review_approval_above
+
+    def _learn_risk(self, version: int, policy: Policy) -> None:
+        rules = {rule.type: rule for rule in policy.risk}
+        for kind in PaymentType:
+            rule = rules.get(kind.name.lower()) or rules.get("any")
+            scores = [getattr(rule, name, None) for name in _RISKS]
+            self.risk[version, kind] = [np.inf if score is None else score for score in scores]
+        self.verdicts[version] = policy.challenge_factors, VERDICTS.index(policy.without_score)
+
+    def _learn_maturity(self, seq: int, maturity_us: int) -> None:
+        """After which time a payment without a label counts as genuine: the same for a journal's life."""
+        if self.maturity_us not in (0, maturity_us):
+            self._findings.add(
+                "policy", seq, f"Row {seq} publishes a policy with another maturity of labels than the first one.",
+                expected=self.maturity_us, found=maturity_us,
+            )  # fmt: skip
+        self.maturity_us = self.maturity_us or maturity_us
+
+    def quarters(self, times_us: IntArray, versions: IntArray) -> IntArray:
+        """The local quarters of an hour (n,) of the day at some times (n,), under some versions (n,)."""
+        found = np.zeros(len(times_us), dtype=np.int64)
+        for version in np.unique(versions):
+            zone, here = self._zones.get(int(version)), versions == version
+            if zone is not None:
+                found[here] = local_times(times_us[here], zone) % _DAY_US // _QUARTER_US
+        return found
 
     def _check_days(self, rows: Rows, in_force: IntArray) -> None:
         for version in np.unique(in_force):
@@ -139,10 +172,15 @@ class Policies:
 
 def business_days(times_us: IntArray, zone: ZoneInfo) -> IntArray:
     """The days since 1970-01-01 on the calendars of ``zone`` at some times (n,)."""
+    return local_times(times_us, zone) // _DAY_US
+
+
+def local_times(times_us: IntArray, zone: ZoneInfo) -> IntArray:
+    """What clocks of ``zone`` show at some times (n,), in µs since their 1970."""
     quarters, places = np.unique(np.clip(times_us, 0, _LATEST_US) // _QUARTER_US, return_inverse=True)
     offsets = [_offset_us(int(quarter) * _QUARTER_US, zone) for quarter in quarters]
     local: NDArray[np.int64] = times_us + np.array(offsets, dtype=np.int64)[places]
-    return local // _DAY_US
+    return local
 
 
 def _offset_us(time_us: int, zone: ZoneInfo) -> int:

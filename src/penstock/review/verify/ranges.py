@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from penstock.contracts.commands import Kind, PaymentType
+from penstock.contracts.commands import FACTOR_KINDS, Channel, Factor, Kind, PaymentType
 from penstock.contracts.money import MAX_AMOUNT_MINOR, MAX_FEE_MINOR
 from penstock.contracts.reasons import WITHOUT_TRACE, Reason
 from penstock.contracts.states import State
@@ -14,6 +14,8 @@ from penstock.review.verify.columns import BoolArray, IntArray, Rows
 from penstock.review.verify.entities import slots_of
 from penstock.review.verify.findings import Findings
 
+#: By what a payment came, as keyed hashes.
+HASHES: Final = ("instrument", "device", "network", "place", "category")
 _MOST_HELD: Final = MAX_AMOUNT_MINOR + MAX_FEE_MINOR
 #: Column → the least and the most that a row may say.
 _BOUNDS: Final = {
@@ -33,13 +35,26 @@ _BOUNDS: Final = {
     "approval_2": (0, 2**31 - 1),
     "approval_3": (0, 2**31 - 1),
     "option": (0, 2**15 - 1),
+    "model_version": (0, 2**31 - 1),
+    "verification": (0, len(FACTOR_KINDS)),
+    "factors": (0, 2 * max(Factor) - 1),
+    "channel": (0, max(Channel)),
+    "latitude_e4": (-900_000, 900_000),
+    "longitude_e4": (-1_800_000, 1_800_000),
+    **dict.fromkeys(HASHES, (0, 2**63 - 1)),
 }
+#: Columns in which only some kinds of command say anything.
+_ONLY: Final = {
+    **dict.fromkeys(HASHES, (Kind.PAY, Kind.LABEL)), "was": (Kind.LABEL,), "from_us": (Kind.LABEL, Kind.SET_ACCOUNT),
+    **dict.fromkeys(("channel", "factors", "latitude_e4", "longitude_e4"), (Kind.PAY,)),
+}  # fmt: skip
 _MONEY: Final = ("held_minor", "moved_minor", "fee_minor", "limit_minor", "limit_count", "left_minor")
 #: A payment that fell due ends with the reason why it could not go on.
 _ENDED_DUE: Final = (State.EXPIRED, State.REJECTED)
 #: Rows that are about no money of one currency.
 _WITHOUT_CURRENCY: Final = (
-    Kind.OPEN_CUSTOMER, Kind.PUBLISH, Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS,
+    Kind.OPEN_CUSTOMER, Kind.PUBLISH, Kind.SET_ACCOUNT, Kind.SET_CUSTOMER, Kind.SET_APPROVALS, Kind.PUBLISH_MODEL,
+    Kind.LABEL,  # has that of its payment
 )  # fmt: skip
 _REASONS: Final = np.array(sorted(set(Reason) - WITHOUT_TRACE))
 
@@ -47,7 +62,7 @@ _REASONS: Final = np.array(sorted(set(Reason) - WITHOUT_TRACE))
 def check_ranges(rows: Rows, findings: Findings) -> Rows:
     """Report what is out of bounds or no word of the contracts; the rows with numbers inside the bounds.
 
-    Declined rows come back without money, which is reported.
+    Declined and challenged rows come back without money, which is reported.
     """
     _check_words(rows, findings)
     seqs, replaced = rows["seq"], {}
@@ -60,6 +75,8 @@ def check_ranges(rows: Rows, findings: Findings) -> Rows:
                 found=values,
             )  # fmt: skip
             replaced[name] = np.clip(values, least, most)
+    for name, kinds in _ONLY.items():
+        findings.compare("range", rows, np.flatnonzero(~np.isin(rows["kind"], kinds)), name, 0)
     return _strip_declined(rows.replace(**replaced), findings)
 
 
@@ -76,8 +93,10 @@ def _check_words(rows: Rows, findings: Findings) -> None:
         "Row {seq} has the currency {found}, which is not kept.", found=rows["currency"],
     )  # fmt: skip
     due = (rows["kind"] == Kind.EXPIRE) & np.isin(rows["state"], _ENDED_DUE)
+    challenged = rows["state"] == State.CHALLENGE
+    wrong = np.where(challenged, rows["reason"] != Reason.VERIFICATION_NEEDED, declined == (rows["reason"] == Reason.OK))
     findings.mark(
-        "state", ~due & (declined == (rows["reason"] == Reason.OK)), seqs,
+        "state", ~due & wrong, seqs,
         "Row {seq} has the reason {found}: a declined row needs one, another has none.", found=rows["reason"],
     )  # fmt: skip
 
@@ -87,13 +106,13 @@ def _has_currency(kinds: IntArray) -> BoolArray:
 
 
 def _strip_declined(rows: Rows, findings: Findings) -> Rows:
-    declined = rows["state"] == State.DECLINED
+    declined = np.isin(rows["state"], (State.DECLINED, State.CHALLENGE))
     replaced = {}
     for name in _MONEY:
         wrong = declined & (rows[name] != 0)
         if wrong.any():
             findings.mark(
-                "declined", wrong, rows["seq"], f"Row {{seq}} is declined, but its {name} is {{found}}.",
+                "declined", wrong, rows["seq"], f"Row {{seq}} is declined or challenged, but its {name} is {{found}}.",
                 expected=0, found=rows[name],
             )  # fmt: skip
             replaced[name] = np.where(declined, 0, rows[name])

@@ -7,7 +7,7 @@ than the checks need, so ranges are fetched ahead on ``READERS`` connections tha
 from __future__ import annotations
 
 import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +26,13 @@ _HEADER_BYTES: Final = 19
 _TRAILER: Final = b"\xff\xff"
 _BATCHES_AT_ONCE: Final = 10_000
 _ROWS_AT_ONCE: Final = 10_000
-_PADDED_HASH: Final = "substring(side_hash || decode(repeat('00', 32), 'hex') for 32) AS side_hash"
+_NO_VECTOR: Final = f"decode(repeat('00', {FEATURE_BYTES}), 'hex')"
+#: How the columns are read whose width could vary; and so that it cannot.
+_PLAIN: Final = {"features": f"coalesce(features, {_NO_VECTOR}) AS features"}
+_PADDED: Final = {
+    "side_hash": "substring(side_hash || decode(repeat('00', 32), 'hex') for 32) AS side_hash",
+    "features": f"substring(coalesce(features, '') || {_NO_VECTOR} for {FEATURE_BYTES}) AS features",
+}
 
 
 class CannotVerify(RuntimeError):
@@ -138,7 +144,7 @@ class Reader:
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
             named = ",".join(str(int(seq)) for seq in wanted[start : start + _ROWS_AT_ONCE])
             where = f"WHERE lane = {int(lane)} AND seq = ANY('{{{named}}}'::bigint[]) ORDER BY seq"
-            yield _parse_padded(_copy_body(self._main, _select(_PADDED_HASH, where)), lane)
+            yield _parse_padded(_copy_body(self._main, _select(_PADDED, where)), lane)
 
     def fetch(self, lane: int, first: int, last: int) -> Future[Chunk]:
         """Begin to read rows ``first`` to ``last``."""
@@ -192,23 +198,21 @@ def _begin(connection: AnyConnection, snapshot: str | None = None) -> None:
 
 
 def _read_rows(connection: AnyConnection, lane: int, first: int, last: int) -> tuple[Rows, list[int]]:
-    """The rows, and those whose side hash has another length than 32; these are read as if padded or cut."""
-    data = _copy_body(connection, _rows_query("side_hash", lane, first, last))
+    """The rows, and those whose side hash has another length than 32; these, like vectors, are read as if padded or cut."""
+    data = _copy_body(connection, _rows_query(_PLAIN, lane, first, last))
     misshapen: list[int] = []
     try:
-        rows = parse_rows(data, lane, {})
+        rows = parse_rows(data, lane)
     except Unreadable:
         query = "SELECT seq FROM journal WHERE lane = %s AND seq BETWEEN %s AND %s AND octet_length(side_hash) <> 32"
         misshapen = [seq for (seq,) in connection.execute(query, [lane, first, last])]
-        rows = _parse_padded(_copy_body(connection, _rows_query(_PADDED_HASH, lane, first, last)), lane)
-    if rows.has_features.any():
-        rows.features.update(_read_features(connection, lane, first, last))
+        rows = _parse_padded(_copy_body(connection, _rows_query(_PADDED, lane, first, last)), lane)
     return rows, misshapen
 
 
 def _parse_padded(data: memoryview, lane: int) -> Rows:
     try:
-        return parse_rows(data, lane, {})
+        return parse_rows(data, lane)
     except Unreadable as error:
         raise CannotVerify(
             "the table journal has not the columns of docs/journal-format.md (a column is NULL or has another "
@@ -216,24 +220,17 @@ def _parse_padded(data: memoryview, lane: int) -> Rows:
         ) from error
 
 
-def _rows_query(side_hash: str, lane: int, first: int, last: int) -> str:
-    return _select(side_hash, _where(lane, first, last))
+def _rows_query(how: Mapping[str, str], lane: int, first: int, last: int) -> str:
+    return _select(how, _where(lane, first, last))
 
 
-def _select(side_hash: str, where: str) -> str:
-    columns = ", ".join(side_hash if name == "side_hash" else name for name in SELECTED)
-    return f"SELECT {columns}, features IS NOT NULL FROM journal {where}"  # noqa: S608 - our words and ints
+def _select(how: Mapping[str, str], where: str) -> str:
+    columns = ", ".join(how.get(name, name) for name in SELECTED)
+    return f"SELECT {columns}, coalesce(octet_length(features), -1) FROM journal {where}"  # noqa: S608 - our words and ints
 
 
 def _where(lane: int, first: int, last: int) -> str:
     return f"WHERE lane = {int(lane)} AND seq BETWEEN {int(first)} AND {int(last)} ORDER BY seq"
-
-
-def _read_features(connection: AnyConnection, lane: int, first: int, last: int) -> Iterator[tuple[int, bytes]]:
-    query = f"SELECT seq, features FROM journal {_where(lane, first, last)}"  # noqa: S608 - our words and ints
-    for message in _copy_messages(connection, query):
-        if len(message) == 18 + FEATURE_BYTES:  # another width, or NULL, is missed by the caller
-            yield int.from_bytes(message[6:14], "big", signed=True), message[18:]
 
 
 def _read_sides(connection: AnyConnection, lane: int, first: int, last: int) -> Sides:

@@ -14,11 +14,12 @@ from penstock.review.verify.entities import slots_of
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.groups import start_places, starts_of
 from penstock.review.verify.policies import Policies
+from penstock.review.verify.verdicts import REVIEW
 
 _HOUR_US: Final = 3_600_000_000
 _BEGINS: Final = (Kind.PAY, Kind.WITHDRAW)
 #: Outcomes that a test value may force in a sandbox; the journal does not say whether it is one.
-_FORCED: Final = (State.HELD, State.DELAYED, State.REVIEW)
+_FORCED: Final = (State.HELD, State.DELAYED, State.REVIEW, State.CHALLENGE)
 
 
 class Reviews:
@@ -30,15 +31,15 @@ class Reviews:
         self._policies = policies
         self._findings = findings
 
-    def feed(self, rows: Rows, in_force: IntArray) -> None:
-        """Check the states in which these rows begin payments, and when those fall due."""
+    def feed(self, rows: Rows, in_force: IntArray, verdicts: IntArray) -> None:
+        """Check the states in which these rows begin payments, and when those fall due; ``verdicts`` (n,) on their risk."""
         place = np.flatnonzero(np.isin(rows["kind"], _BEGINS))
         if not len(place):
             return
         version, slot = in_force[place], np.maximum(slots_of(rows["currency"][place]), 0)
         free, refuses = self._capacity(rows, place, version)
         rule = self._policies.reviews[version, rows["payment_type"][place], slot]
-        due = self._needs_review(rows, place, rule[:, 0])
+        due = self._needs_review(rows, place, rule[:, 0]) | (verdicts[place] == REVIEW)
         intended = _intended(rows, place)
         expected = np.where(due & free, int(State.REVIEW), intended)
         forced = rows["option"][place] - FORCE_STATE
@@ -46,9 +47,11 @@ class Reviews:
         expected = np.where(as_forced, forced, expected)
         done = rows["state"][place] != State.DECLINED
         compare = self._findings.compare
-        compare("state", rows, place[done], "state", expected[done])
+        challenged = rows["state"][place] == State.CHALLENGE  # whether rightly so, its verdict says
+        begun = done & ~challenged
+        compare("state", rows, place[begun], "state", expected[begun])
         self._findings.mark(
-            "reviews", done & due & ~free & refuses & ~as_forced, rows["seq"][place],
+            "reviews", begun & due & ~free & refuses & ~as_forced, rows["seq"][place],
             "Row {seq} accepts a payment that needs a review, of which no more could begin in its hour.",
         )  # fmt: skip
         full = (rows["reason"][place] == Reason.REVIEWS_FULL) & (rows["option"][place] == 0)
