@@ -30,6 +30,8 @@ from penstock.prepare.models.routes import ROUTES as MODELS
 from penstock.process.rails.reconcile.routes import ROUTES as RECONCILE
 from penstock.review.events.feed import Feed
 from penstock.review.events.routes import event_types, read_events
+from penstock.review.explanation.actions import Explainer
+from penstock.review.explanation.routes import read_explanation
 from penstock.review.history.routes import read_account, read_entries, read_payment
 from penstock.review.recovery.routes import ROUTES as RECOVERIES
 from penstock.review.reviews.routes import ROUTES as REVIEWS
@@ -116,7 +118,7 @@ async def _office_state(inside: Inside) -> OfficeState | None:
 
 
 _DESCRIBED: Final[list[Any]] = [
-    read_payment, read_account, read_entries, read_customer, read_approval_rules, reasons, status, live, ready,
+    read_payment, read_account, read_entries, read_explanation, read_customer, read_approval_rules, reasons, status, live, ready,
     prometheus,
     *APPROVALS, *RECONCILE, *REVIEWS, *RECOVERIES, event_types, read_events, *WEBHOOKS,
 ]  # fmt: skip
@@ -124,7 +126,7 @@ _DESCRIBED: Final[list[Any]] = [
 
 def make_app(reading: Reading, inside: Inside, office: Office, feed: Feed, secrets: Secrets) -> Litestar:
     """The application; the caller's principal is expected in ``scope["state"]["principal"]``."""
-    document = make_document()
+    document, explainer = make_document(), Explainer()
     json_text, html = msgspec.json.encode(document), reference.page(document)
 
     @get("/openapi.json", include_in_schema=False, sync_to_thread=False)
@@ -145,6 +147,7 @@ def make_app(reading: Reading, inside: Inside, office: Office, feed: Feed, secre
             "office": Provide(lambda: office, sync_to_thread=False),
             "feed": Provide(lambda: feed, sync_to_thread=False),
             "secrets": Provide(lambda: secrets, sync_to_thread=False),
+            "explainer": Provide(lambda: explainer, sync_to_thread=False),
             "principal": Provide(_principal, sync_to_thread=False),
         },
         exception_handlers={Problem: _problem, HTTPException: _http_problem, Exception: _bug},
@@ -157,7 +160,7 @@ def make_app(reading: Reading, inside: Inside, office: Office, feed: Feed, secre
 def make_document() -> openapi.Document:
     """The OpenAPI document; Litestar's part is made of an application that serves nobody."""
     config = OpenAPIConfig(title=openapi.TITLE, version=__version__, use_handler_docstrings=True)
-    given = ("reading", "inside", "office", "feed", "secrets", "principal")
+    given = ("reading", "inside", "office", "feed", "secrets", "explainer", "principal")
     silent = {name: Provide(_nobody(name), sync_to_thread=False) for name in given}
     app = Litestar([*_DESCRIBED, *MODELS], dependencies=dict(silent), openapi_config=config, logging_config=None)
     return openapi.document(app.openapi_schema.to_schema(), __version__)

@@ -7,6 +7,7 @@ from penstock.app.office.jobs import Job, Services, tail_job
 from penstock.app.office.rails import rails_jobs
 from penstock.app.office.recovery import recovery_jobs
 from penstock.app.office.webhooks import webhook_jobs
+from penstock.review.explanation import tail as publications
 from penstock.review.reviews import tail as reviews
 
 
@@ -15,6 +16,7 @@ def make_jobs(services: Services) -> list[Job]:
     settings = services.office.settings
     return [
         tail_job(reviews.make_tail(settings)),
+        tail_job(publications.make_tail()),
         *recovery_jobs(services),
         finish_approved_job(),
         *rails_jobs(services),

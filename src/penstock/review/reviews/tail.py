@@ -6,6 +6,7 @@ from typing import Final
 
 from penstock.contracts.commands import Kind
 from penstock.contracts.states import State
+from penstock.contracts.words import score_told
 from penstock.journal.tails import Connection, Span, Tail, TailRow, read_span
 from penstock.kit.settings import Settings
 from penstock.review.reviews import rules, store
@@ -35,7 +36,7 @@ def make_tail(settings: Settings) -> Tail:
 
 
 def _item(row: TailRow, lane: int, settings: Settings, rates: dict[int, int]) -> NewItem:
-    score = row.score if row.model_version else None
+    score = score_told(row.score, row.model_version)
     loss = rules.expected_loss(row.amount_minor, score, settings.review_prior_basis_points)
     return NewItem(
         lane, row.seq, row.kind, row.client, row.payer_account, row.payee_account, row.amount_minor, row.currency,
