@@ -65,7 +65,7 @@ words = ["app", "web", "terminal"]
 column = "kind"
 
 [category]
-column = "branch"
+column = "category"
 
 [amount]
 column = "amount"
@@ -202,7 +202,7 @@ def _pay_shop(dice: random.Random, person: Person, shop: Shop, at_s: float, amou
     return {
         "at_s": round(at_s, 3), "customer": person.name, "counterparty": shop.name, "card": dice.choice(person.cards),
         "phone": dice.choice(person.phones), "ip": dice.choice(person.addresses), "terminal": shop.terminal, "lat": shop.latitude, "lon": shop.longitude,
-        "channel": dice.choice(CHANNELS), "kind": "purchase", "branch": shop.category, "amount": round(max(amount, 0.01), 2),
+        "channel": dice.choice(CHANNELS), "kind": "purchase", "category": shop.category, "amount": round(max(amount, 0.01), 2),
         "status": "ok", "scheme": None, "order": None, "items": dice.randint(1, 9),
     }  # fmt: skip
 
@@ -214,7 +214,7 @@ def _pay_friend(dice: random.Random, person: Person, at_s: float, amount: float)
         "terminal": None,
         "lat": None,
         "lon": None,
-        "branch": None,
+        "category": None,
         "items": None,
     }
     return row | alone | {"kind": "transfer", "channel": "app"}
@@ -277,7 +277,7 @@ def _tell(dice: random.Random, row: Row, unlabelled_share: float, mean_delay_day
 
 
 def _forget(dice: random.Random, row: Row, missing_share: float) -> None:
-    for name in ("card", "phone", "ip", "terminal", "branch", "channel"):
+    for name in ("card", "phone", "ip", "terminal", "category", "channel"):
         if dice.random() < missing_share:
             row[name] = None
 
@@ -290,7 +290,7 @@ def labelled_history(seed: int, payments: int = 5_000, *, maturity_days: float =
 def history_of(rows: list[Row], maturity_days: float = 14.0) -> History:
     """What the rows of ``labelled_rows`` say, in the canonical columns."""
     parties: dict[str, int] = {}
-    seen: dict[str, dict[str, int]] = {name: {} for name in ("card", "phone", "ip", "terminal", "branch", "order")}
+    seen: dict[str, dict[str, int]] = {name: {} for name in ("card", "phone", "ip", "terminal", "category", "order")}
     columns: dict[str, list[Any]] = {}
     for place, row in enumerate(rows):
         values = _numbered(row, parties, seen) | _timed(row, round(maturity_days * DAY_US)) | _plain(row, place)
@@ -303,7 +303,7 @@ def history_of(rows: list[Row], maturity_days: float = 14.0) -> History:
         ("device", "phone"),
         ("network", "ip"),
         ("place", "terminal"),
-        ("category", "branch"),
+        ("category", "category"),
     ):
         names[column] = list(seen[name])
     arrays = {name: _array(name, values) for name, values in columns.items()}
@@ -316,7 +316,7 @@ def _numbered(row: Row, parties: dict[str, int], seen: dict[str, dict[str, int]]
 
     payer = number(row["customer"], parties)
     entities = {name: number(row[text], seen[text]) for name, text in
-                (("instrument", "card"), ("device", "phone"), ("network", "ip"), ("place", "terminal"), ("category", "branch"))}  # fmt: skip
+                (("instrument", "card"), ("device", "phone"), ("network", "ip"), ("place", "terminal"), ("category", "category"))}  # fmt: skip
     orders = seen["order"]
     intent = number(row["order"] or f"alone {len(orders)}", orders)
     return {"payer": payer, "payee": number(row["counterparty"], parties), "intent": intent} | entities
