@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from penstock.app.cli import bank, bench, demo, importing, keys, serve, verify
+from penstock.app.cli import (
+    backtesting,
+    bank,
+    bench,
+    demo,
+    importing,
+    keys,
+    mapping,
+    models,
+    rules,
+    serve,
+    training,
+    verify,
+)
 
 
 def make_app() -> typer.Typer:
@@ -18,7 +31,7 @@ def make_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,  # a pretty traceback shows local variables, keys among them
     )
-    for module in (serve, demo, importing, verify, keys, bench, bank):
+    for module in (serve, demo, importing, mapping, verify, keys, bench, bank, training, backtesting, rules, models):
         module.register(app)
     return app
 
