@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -9,12 +10,14 @@ import pytest
 
 from penstock.contracts.mapping import HISTORY_ONLY, IMPORT_ONLY, BadMapping
 from penstock.improve.history import mapping as history
+from penstock.improve.history.problems import Problem
 from penstock.prepare.importing import mapping as importing
 
 HEAD = '[payer]\ncolumn = "who"\n[amount]\ncolumn = "sum"\n[time]\ncolumn = "at"\n'
 STEP = HEAD + 'unit = "step"\nstep_seconds = 60\n'
 LABEL = '[label]\ncolumn = "l"\nfraud = [1]\ngenuine = [0]\n'
-EXAMPLES = Path(__file__).parents[3] / "examples"
+ROOT = Path(__file__).parents[3]
+EXAMPLES, PAGE = ROOT / "examples", ROOT / "docs" / "mapping.md"
 
 
 @pytest.mark.parametrize(
@@ -92,3 +95,13 @@ def test_what_one_reader_leaves_out_the_other_knows() -> None:
 def test_the_examples_serve_both(path: Path) -> None:
     assert importing.read_mapping(path).payee.column
     assert history.load_mapping(path).label is not None
+
+
+def test_the_page_shows_every_slot_and_key_and_names_every_problem() -> None:
+    page = PAGE.read_text("utf-8")
+    shown = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0]
+    mapping = history.parse_mapping(shown)
+    assert mapping.maturity_us == 30 * 86_400_000_000
+    for table in history.HistoryMapping.__struct_fields__:
+        assert re.search(rf"^\[*{table}\b", shown, re.MULTILINE), table
+    assert [problem for problem in Problem if f"`{problem}`" not in page] == []
