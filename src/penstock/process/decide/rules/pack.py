@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.contracts.features import REGISTRY_VERSION, SLOTS
+from penstock.contracts.policy import VERDICTS
 from penstock.process.decide.rules import tree
 from penstock.process.decide.rules.assembling import Assembler, TooLong
 from penstock.process.decide.rules.columns import SCORE_SLOT, UNKNOWN_SCORE
@@ -31,12 +32,15 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 
 
 class Strength(IntEnum):
-    """What the rules that fire ask for, weakest first: the values of ``Pack.verdicts``."""
+    """What the rules that fire ask for, weakest first: the values of ``Pack.verdicts``, as in ``policy.VERDICTS``."""
 
     ALLOW = 0
     CHALLENGE = 1
     REVIEW = 2
     BLOCK = 3
+
+
+assert tuple(strength.name.lower() for strength in Strength) == VERDICTS
 
 
 class Verdict(StrEnum):
