@@ -147,7 +147,7 @@ class JournalMaker:
         """Refuse a payment."""
         return self._add(
             Kind.PAY, State.DECLINED, **self._payer(payer), payee_account=payee, amount_minor=amount, reason=reason,
-            payment_type=PaymentType.TRANSFER, **values,
+            **{"payment_type": PaymentType.TRANSFER} | values,
         )  # fmt: skip
 
     def refuse(self, kind: Kind, payment: int, reason: Reason, client: int = 1, amount: int = 0) -> int:

@@ -47,7 +47,8 @@ class Labels:
             found=refs,
         )  # fmt: skip
         order = np.flatnonzero(known)[order_by(refs[known])]
-        self._check(rows, place[order], {name: column[order] for name, column in payment.items()})
+        if len(order):
+            self._check(rows, place[order], {name: column[order] for name, column in payment.items()})
 
     def _fetch(self, seqs: IntArray) -> Payments:
         """The rows at some sequences (k,), zeros where there is none."""
