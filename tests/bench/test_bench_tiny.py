@@ -44,6 +44,16 @@ def test_bench_recovery_kills_and_is_ready_again_with_a_right_journal() -> None:
     assert {"rows_per_second", "checkpoint_seq", "last_seq", "accounts"} <= set(figures)
 
 
+@pytest.mark.timeout(550)
+def test_bench_backtest_says_how_fast_the_kernels_are() -> None:
+    figures = bench("backtest", "--payments", "2000", "--payers", "50", "--runs", "2", "--json")
+    assert figures["payments"] == 2_000
+    assert figures["payments_per_second"] > 0
+    assert len(figures["runs_payments_per_second"]) == 2
+    assert set(figures["us_per_payment"]) == {"features", "rules", "features_with_preparation"}
+    assert {"seed", "commit", "machine"} <= set(figures)
+
+
 def test_made_bodies_are_json_with_different_uuid7s() -> None:
     chance = np.random.default_rng(5)
     ids = letters([f"acc_{n:013d}" for n in range(4)])

@@ -1,4 +1,4 @@
-"""``penstock bench lane`` and ``penstock bench recovery``."""
+"""``penstock bench lane``, ``recovery`` and ``backtest``."""
 
 from __future__ import annotations
 
@@ -69,6 +69,23 @@ def recovery(
         raise typer.BadParameter(f"{kill!r} is neither `lane` nor `all`", param_hint="--kill")
     plan = Plan(seconds, accounts, batch, seed, zipf, kill, verify, home)
     _run(lambda say, report: bench_recovery(plan, say, report), as_json=as_json, save=save)
+
+
+@benches.command("backtest")
+def backtest(
+    payments: Annotated[int, typer.Option(help="Payments of the generated history.", min=100)] = 1_000_000,
+    payers: Annotated[int, typer.Option(help="Payers; a tenth as many payees.", min=2)] = 50_000,
+    seed: Seed = 1,
+    zipf: Zipf = 0.8,
+    runs: Annotated[int, typer.Option(help="The median of so many runs is told.", min=1)] = 3,
+    as_json: AsJson = False,
+    save: Save = False,
+) -> None:
+    """How fast a history goes through the kernels: features and rules, in one thread."""
+    from penstock.app.bench.backtest import Plan, bench_backtest
+
+    plan = Plan(payments, payers, zipf, seed, runs)
+    _run(lambda say, report: bench_backtest(plan, say, report), as_json=as_json, save=save)
 
 
 def _run(bench: Callable[[Any, Any], dict[str, Any]], *, as_json: bool, save: bool) -> None:
