@@ -16,7 +16,7 @@ from penstock.process.decide.rules.pack import Content, Pack, Rule, Verdict
 
 @pytest.fixture(scope="module")
 def history() -> History:
-    return labelled_history(seed=5, days=20)
+    return labelled_history(5, 1_000, days=20)
 
 
 def test_a_rule_says_what_happened(history: History) -> None:
@@ -30,14 +30,15 @@ def test_a_rule_says_what_happened(history: History) -> None:
         "payer_payee.seen IN (1, 4)": (pair == 1) | (pair == 4),
         "payer.gap IS UNKNOWN": seen == 0,
     }
-    fired = _pack(*expected).fired(observe(history))
+    vectors = observe(history)
+    fired = _pack(*expected).fired(vectors)
     for bit, (condition, happened) in enumerate(expected.items()):
         assert np.flatnonzero(((fired >> bit) & 1) != happened).tolist() == [], condition
         assert happened.any(), condition
     # sure on one side, and within a stored step on the other
     amounts = history.amount_minor
     large, late = np.median(amounts), np.median(gap_s[seen > 0])
-    fired = _pack(f"payment.amount >= {large}", f"payer.gap >= {late}").fired(observe(history))
+    fired = _pack(f"payment.amount >= {large}", f"payer.gap >= {late}").fired(vectors)
     for bit, (value, limit) in enumerate(((amounts, large), (gap_s, late))):
         fires = ((fired >> bit) & 1).astype(bool)
         assert fires[value >= limit].all()
