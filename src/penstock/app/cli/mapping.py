@@ -73,7 +73,10 @@ def _show_columns(draft: Draft, console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("column", "taken for", "because", "values", title=f"{draft.rows:,} rows")
+    from penstock.improve.history.proposing.looking import SAMPLE_ROWS
+
+    sampled = f", judged by {SAMPLE_ROWS:,} spread over the file" if draft.rows > SAMPLE_ROWS else ""
+    table = Table("column", "taken for", "because", "values", title=f"{draft.rows:,} rows{sampled}")
     for name, slot, why, values, certain in draft.verdicts():
         style = "dim" if not slot else "" if certain else "yellow"
         table.add_row(*(escape(text) for text in (name, slot or "-", why, values)), style=style)

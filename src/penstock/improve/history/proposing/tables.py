@@ -11,7 +11,7 @@ from typing import Any, Final
 import polars as pl
 
 from penstock.contracts.money import BY_CODE
-from penstock.improve.history.mapping import SECONDS_PER_DAY, TimeUnit, parse_mapping
+from penstock.improve.history.mapping import SECONDS_PER_DAY, TYPES, TimeUnit, parse_mapping
 from penstock.improve.history.proposing.choosing import Choice
 from penstock.improve.history.proposing.delays import label_spans
 from penstock.improve.history.proposing.looking import Column, Look
@@ -220,10 +220,12 @@ def _words(proposal: Draft, data: pl.DataFrame) -> Iterator[str]:
 def _numbered(choice: Choice, data: pl.DataFrame) -> str:
     """A table of words, which are numbered by their place."""
     words = _texts(data[choice.column.name], choice.column)
-    mapped = {word: _TYPES[word.lower()] for word in words if choice.slot == "type" and word.lower() in _TYPES}
+    ours = {word: _TYPES[word.lower()] for word in words if choice.slot == "type" and word.lower() in _TYPES}
+    mapped = {word: kind for word, kind in ours.items() if word not in TYPES}
+    own = [word for word in words if word not in ours][:_MOST_WORDS]
     values: dict[str, Any] = {"column": choice.column.name} | ({"map": mapped} if mapped else {})
-    values["words"] = [word for word in words if word not in mapped][:_MOST_WORDS]
-    return toml_table(choice.slot, values, f"{choice.why}\nThe place of a word is its number: add new ones at the end.")
+    why = f"{choice.why}\nThe place of a word is its number: add new ones at the end." if own else choice.why
+    return toml_table(choice.slot, values | ({"words": own} if own else {}), why)
 
 
 def _texts(values: pl.Series, column: Column) -> list[str]:
