@@ -76,6 +76,12 @@ def test_rows_are_sorted_by_time_and_equal_times_keep_their_order(tmp_path: Path
     assert history.names["payer"] == ["a", "b", "c"]
 
 
+def test_columns_of_a_file_may_be_called_as_ours_are(tmp_path: Path) -> None:
+    head = '[time]\ncolumn = "amount"\n[payer]\ncolumn = "row"\n[amount]\ncolumn = "label"\n'
+    history = read(tmp_path, f"{NOON},a,3", header="amount,row,label", head=head)
+    assert (history.amount_minor.tolist(), history.names["payer"]) == ([300], ["a"])
+
+
 def test_payer_and_payee_share_their_numbers_unless_a_prefix_keeps_them_apart(tmp_path: Path) -> None:
     rows = (f"{NOON},a,1,b", f"{NOON},b,1,a", f"{NOON},c,1,")
     together = read(tmp_path, *rows, header="at,who,sum,to", more='[payee]\ncolumn = "to"\n')

@@ -38,18 +38,18 @@ def shape(raw: pl.DataFrame, mapping: HistoryMapping) -> pl.DataFrame:
     """
     schema = raw.schema
     when = raw.select(_joined(mapping.time.column)).to_series()
-    first = raw.with_row_index("row").select(
-        pl.col("row").cast(pl.Int64),
+    first = raw.select(
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("row"),
         times.moments_us(when, mapping).alias("time_us"),
         times.are_days(when, mapping).alias("day only"),
         _amount(mapping, schema).alias("amount"),
         _label(mapping).alias("label"),
         _known(raw, mapping).alias("known"),
-        *(_texts(mapping, schema)),
-        *(_place(mapping, schema)),
-        *(_extras(mapping, schema)),
+        *_texts(mapping, schema),
+        *_place(mapping, schema),
+        *_extras(mapping, schema),
         _failed(mapping).alias("failed"),
-        *(_given(mapping, schema)),
+        *_given(mapping, schema),
     )
     found = first.with_columns(_problem(mapping).alias("problem"))
     return found.with_columns(
