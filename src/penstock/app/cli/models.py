@@ -99,7 +99,11 @@ def show(
     """Show a model's card: what it was made from, what it is worth, and what it must not be used for."""
     import json
 
+    import msgspec
     from rich.console import Console
+
+    from penstock.app.cli.training import show_card
+    from penstock.improve.learning.card import Card
 
     with _api(url, key, cacert) as (api, access):
         found = api.get(f"/v1/models/{_whole(api, model)}")
@@ -108,7 +112,10 @@ def show(
         return
     view = found["model"]
     typer.echo(f"{view['name']}, {view['model']}\nuploaded {view['uploaded'][:19]}Z by {view['uploaded_by']}")
-    Console().print_json(data=found["card"])
+    try:
+        show_card(msgspec.convert(found["card"], Card), Console())
+    except msgspec.ValidationError:  # written by another version than this command's
+        Console().print_json(data=found["card"])
     typer.echo(_in_force(found["in_force"]) if view["in_force"] else "It is not in force.")
     for waits in found["approvals_pending"]:
         typer.echo(_waiting(waits, access))

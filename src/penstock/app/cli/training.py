@@ -66,7 +66,7 @@ def train_model(
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(model.card), indent=2).decode())
     else:
-        _show(model.card, console)
+        show_card(model.card, console)
     console.print(f"written to {folder}", style="bold", soft_wrap=True)
 
 
@@ -120,7 +120,8 @@ def _train(
     return load_model(folder)
 
 
-def _show(card: Card, console: Console) -> None:
+def show_card(card: Card, console: Console) -> None:
+    """Print what a model was made from and what it is worth, as tables."""
     from rich.table import Table
 
     parts = Table("part", "payments", "frauds", title=f"Model {card.name}, {card.trees} trees")
