@@ -26,7 +26,7 @@ def events_of(history: History) -> tuple[NDArray[np.void], NDArray[np.int64]]:
     order = np.argsort(events["time_us"], kind="stable")
     events = events[order]
     count = np.arange(len(events))
-    events["time_us"] = np.maximum.accumulate(events["time_us"] - count) + count
+    events["time_us"] = np.maximum.accumulate(np.maximum(events["time_us"], 1) - count) + count  # memory is of time 0
     places = np.empty(len(order), np.int64)
     places[order] = count
     return events, places[len(labels) :]

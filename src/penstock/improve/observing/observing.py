@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from penstock.contracts.features import SLOTS
 from penstock.improve.history.columns import History
 from penstock.improve.observing.events import events_of
-from penstock.process.decide.features import make_scratch, observe_events
+from penstock.process.decide.features import UNKNOWNS, make_scratch, observe_events
 from penstock.state.behaviour.events import ATTEMPT
 from penstock.state.tables import Capacity, State, reserve
 
@@ -34,7 +34,7 @@ class Observation(NamedTuple):
 def observe(history: History, progress: Callable[[int], None] | None = None) -> NDArray[np.float16]:
     """The vector (n, 64) of each payment of a history, as the lane would have had it just before.
 
-    A payment without a payer has no vector: all its slots are zero.
+    A payment without a payer is nobody's attempt: all its slots say unknown.
 
     :param progress: is told how many events more are done.
     """
@@ -52,7 +52,7 @@ def replay(history: History, progress: Callable[[int], None] | None = None) -> O
     for first in range(0, len(events), _CHUNK):
         piece = events[first : first + _CHUNK]
         started = time.perf_counter_ns()
-        wide[:] = 0.0
+        wide[:] = UNKNOWNS
         observe_events(state, piece, scratch, wide[: len(piece)])
         own = wide[: len(piece)][is_attempt[first : first + len(piece)]].astype(np.float16)
         spent_ns += time.perf_counter_ns() - started
