@@ -83,8 +83,8 @@ assert set(SCALES) == set(Measure)
 _LENGTHS: Final = (
     (365 * 86_400.0, "year", "年"), (86_400.0, "day", "天"), (3_600.0, "hour", "小时"), (60.0, "minute", "分钟"),
 )  # fmt: skip
-#: A week is still said in hours up to two days, a year in days up to two years.
-_AT_LEAST: Final = 2
+#: Of a unit there should be two, as nearly as half precision tells them apart.
+_AT_LEAST: Final = 1.95
 
 
 def number(value: float) -> str:
@@ -105,7 +105,7 @@ def percent(share: float) -> str:
 
 
 def length(seconds: float) -> Said:
-    """A span of time in its largest unit of which it has two or more; otherwise in seconds."""
+    """A span of time in its largest unit of which it has about two or more; otherwise in seconds."""
     for size, en, zh in _LENGTHS:
         if seconds >= _AT_LEAST * size:
             count = number(round(seconds / size))
