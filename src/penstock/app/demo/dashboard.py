@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -20,7 +21,7 @@ _REASONS_SHOWN: Final = 26
 def render(figures: Figures, status: dict[str, Any], url: str, now_s: float, elapsed_s: float) -> RenderableType:
     """The whole dashboard."""
     columns = Table.grid(padding=(0, 3))
-    columns.add_row(_traffic(figures, now_s, elapsed_s), _lane(status), _outcomes(figures))
+    columns.add_row(Group(_traffic(figures, now_s, elapsed_s), Text(), _payments(figures)), _lane(status), _outcomes(figures))
     parts: list[RenderableType] = [columns]
     if figures.surprises or figures.server_errors:
         parts.append(Text(_trouble(figures), style="bold red"))
@@ -86,6 +87,15 @@ def _lane(status: dict[str, Any]) -> Table:
         "commit time": f"{status.get('commit_us_last', 0) / 1000:.1f} ms",
         "checkpoint": _checkpoint(status),
     })  # fmt: skip
+
+
+def _payments(figures: Figures) -> Table:
+    """How payments were decided: allowed ones are cleared, held or delayed, the others wait, or are challenged or declined."""
+    counted: Counter[str] = Counter()
+    for (command, state, _), number in figures.outcomes.items():
+        if command == "pay":
+            counted[state] += number
+    return _pairs("payments", {state: f"{n:,}" for state, n in counted.most_common()})
 
 
 def _outcomes(figures: Figures) -> Table:

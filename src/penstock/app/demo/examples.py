@@ -6,9 +6,11 @@ The same list makes the curl lines and the refusals in the demonstration's traff
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any, Final
 
 from penstock.app.demo.ghosts import Ghosts
+from penstock.app.demo.habits import origin
 from penstock.app.demo.people import Person, Town
 from penstock.app.demo.preparing import Prepared
 
@@ -52,6 +54,7 @@ def successes(town: Town, prepared: Prepared) -> list[Example]:
     payments = "/v1/payments"
     return [
         Example("pay 12.00 CNY", payments, "ok", 201, "pay", _pay(one, two, reference="lunch")),
+        Example("pay and say by what: the better it can be judged", payments, "ok", 201, "pay", _pay(one, two, **origin(one, two, "transfer", Random(1)))),  # noqa: S311 - traffic, not secrets
         Example("hold 12.00 CNY, to be cleared later", payments, "ok", 201, "pay", _pay(one, two, type="purchase", hold_only=True)),
         Example("clear a part of a held payment", f"{payments}/{prepared.held}/clear", "ok", 201, "clear", {"amount_minor": 10}),
         Example("refund a part of a cleared payment", f"{payments}/{prepared.cleared}/refund", "ok", 201, "refund", {"amount_minor": 1, "reference": "scratched"}),
@@ -77,6 +80,7 @@ def _of_the_desk(town: Town, prepared: Prepared) -> list[Example]:
         Example("charge a payment back, with a fee", f"/v1/payments/{prepared.cleared}/chargeback", "ok", 201, "chargeback", {"amount_minor": 1}, key=DESK_KEY),
         Example("ask others to approve an unfreeze", f"/v1/accounts/{frozen}/unfreeze", "pending", 202, "set_account", {"side": "all", **_WHY}, key=DESK_KEY),
         Example("ask others to approve another tier", f"/v1/customers/{one.customer}/tier", "pending", 202, "set_customer", {"tier": "verified", **_WHY}, key=DESK_KEY),
+        Example("why a payment was decided as it was, in words", f"/v1/payments/{prepared.cleared}/explanation", "", 200, key=DESK_KEY),
         Example("what waits for approval", "/v1/approvals?status=pending&limit=3", "", 200, key=DESK_KEY),
         Example("who froze it, and why", f"/v1/accounts/{frozen}/entries?limit=2", "", 200, key=DESK_KEY),
     ]  # fmt: skip

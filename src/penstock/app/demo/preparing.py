@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from penstock.app.demo.habits import origin
 from penstock.app.demo.people import NewId, Person, Progress, Town
 from penstock.kit.client import Client, Command
 
@@ -43,7 +45,8 @@ def prepare(api: Client, desk: Client, town: Town, new_id: NewId, progress: Prog
     for payment, command in ((held[0], "release"), (held[1], "cancel")):
         api.command(f"/v1/payments/{payment}/{command}", {"id": new_id()})
     taken = new_id()
-    cleared = api.command("/v1/payments", _pay(someone, shop, taken))
+    by = origin(someone, shop, "purchase", random.Random(0))  # noqa: S311 - traffic, not secrets
+    cleared = api.command("/v1/payments", _pay(someone, shop, taken, **by))
     declined = api.command("/v1/payments", _pay(town.special["poor"], shop, new_id()))
     for step, (name, body) in enumerate(_exhausting(town)):
         _until_refused(api, body, new_id)

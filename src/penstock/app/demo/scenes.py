@@ -17,13 +17,14 @@ import httpx
 from penstock.app.demo.bank import ACCOUNTS, DemoBank
 from penstock.app.demo.figures import Figures
 from penstock.app.demo.ghosts import Ghosts
+from penstock.app.demo.habits import origin
 from penstock.app.demo.people import Person, Town
 from penstock.kit.client import AsyncClient
 
-#: What may be refused to people who do nothing wrong: they run out of money, or of limits.
+#: What may be refused to people who do nothing wrong: they run out of money, or of limits, or look like a risk.
 ORDINARY: Final = frozenset({
     "ok", "insufficient_funds", "limit_single", "limit_day_amount", "limit_day_count", "limit_month_amount",
-    "limit_month_count", "limit_year_amount",
+    "limit_month_count", "limit_year_amount", "risk_blocked", "verification_needed", "reviews_full",
 })  # fmt: skip
 
 
@@ -74,7 +75,8 @@ class Stage:
         """Pay; ``more`` replaces or adds fields of the body."""
         body = {
             "payer": payer.account, "payee": payee.account, "amount_minor": self.amount_minor(),
-            "currency": payer.currency, "type": "transfer", **more,
+            "currency": payer.currency, "type": "transfer",
+            **origin(payer, payee, more.get("type", "transfer"), self.chance), **more,
         }  # fmt: skip
         return await self.send("pay", "/v1/payments", body, expected, due_s)
 
