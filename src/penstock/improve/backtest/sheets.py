@@ -16,6 +16,10 @@ _MOST_FEATURES: Final = 20
 #: Figures of which less is better.
 _COSTS: Final = ("false_block", "touched_genuine", "false_positive_rate", "alerts_per_fraud")
 
+#: What the comparison begins with, and what it leaves to the JSON, because its neighbours tell it.
+_FIRST: Final = ("auc", "average", "recall", "value")
+_IN_JSON_ONLY: Final = ("precision_at_fpr", "alerts_per_fraud_at_fpr")
+
 
 class Bar(NamedTuple):
     """A share, to be drawn."""
@@ -157,17 +161,15 @@ def _slices(report: Report) -> Sheet:
     for each in report["slices"]:
         value = WORDS.get(f"part_{each['value']}", Word(each["value"], each["value"]))
         part = WORDS["part_of"].filled(by=WORDS[f"slice_{each['by']}"], value=value)
-        shares = [
-            beside(percent(each[name]), each["intervals"].get(name), percent)
-            for name in ("recall", "false_positive_rate", "intercepted", "false_block")
-        ]
-        rows.append((part, f"{each['rows']:,}", f"{each['frauds']:,}", number(each["auc_roc"]), *shares))
+        recall = beside(percent(each["recall"]), each["intervals"].get("recall"), percent)
+        shares = [percent(each[name]) for name in ("false_positive_rate", "intercepted", "false_block")]
+        rows.append((part, f"{each['rows']:,}", f"{each['frauds']:,}", number(each["auc_roc"]), recall, *shares))
     return Sheet(WORDS["slices"], columns, rows, WORDS["slices_note"])
 
 
 def _over_time(report: Report) -> Sheet:
     rows: list[tuple[Cell, ...]] = [
-        (moment(each["from_us"]), f"{each['rows']:,}", f"{each['frauds']:,}", f"{each['alerts']:,}", percent(each["precision"]), Bar(each["precision"]), percent(each["recall"]), percent(each["false_positive_rate"]))
+        (moment(each["from_us"])[5:], f"{each['rows']:,}", f"{each['frauds']:,}", f"{each['alerts']:,}", percent(each["precision"]), Bar(each["precision"]), percent(each["recall"]), percent(each["false_positive_rate"]))
         for each in report["over_time"]
     ]  # fmt: skip
     columns = _words("period", "rows", "frauds", "alerts", "precision", "", "recall", "rate")
@@ -187,7 +189,7 @@ def _scores(report: Report) -> Sheet:
     genuine = [each["rows"] - each["frauds"] for each in found]
     most, most_frauds = max(*genuine, 1), max(*(each["frauds"] for each in found), 1)
     rows: list[tuple[Cell, ...]] = [
-        (f"{each['from']:g} – {each['to']:g}", f"{good:,}", Bar(good / most), f"{each['frauds']:,}", Bar(each["frauds"] / most_frauds), percent(each["mean_score"]), percent(each["fraud_share"]))
+        (f"{each['from']:g}–{each['to']:g}", f"{good:,}", Bar(good / most), f"{each['frauds']:,}", Bar(each["frauds"] / most_frauds), percent(each["mean_score"]), percent(each["fraud_share"]))
         for each, good in zip(found, genuine, strict=True)
     ]  # fmt: skip
     columns = _words("score", "genuine", "", "frauds", "", "mean_score", "fraud_share")
@@ -197,15 +199,33 @@ def _scores(report: Report) -> Sheet:
 def _against(report: Report) -> Sheet:
     mine, other = (Word(each["name"], each["name"]) for each in (report, report["against"]))
     rows: list[tuple[Cell, ...]] = []
-    for name, each in report["differences"].items():
+    for name, each in sorted(report["differences"].items(), key=lambda one: not one[0].startswith(_FIRST)):
+        if name.partition("/")[0] in _IN_JSON_ONLY or name.endswith(("/alerts_per_fraud", "/precision")):
+            continue
         better = (each["value"] or 0) > 0
         verdict: Cell = ""
         if each["clear"]:
             good = better != any(cost in name for cost in _COSTS)
             verdict = Flagged("▲" if good else "▼", good=good)
         pair = [number(_at(side, name)) for side in (report, report["against"])]
-        rows.append((name, *pair, signed(each["value"]), between(each["interval"], signed), verdict))
+        low_high = each["interval"]
+        shown = f"{signed(low_high[0])} {signed(low_high[1])}" if low_high else ""
+        rows.append((_named(name, report), *pair, signed(each["value"]), shown, verdict))
     return Sheet(WORDS["comparison"], (WORDS["figure"], mine, other, WORDS["difference"], _95, WORDS["clear"]), rows)
+
+
+def _named(name: str, report: Report) -> Word:
+    """A figure's name in words."""
+    head, *rest = name.split("/")
+    if not rest:
+        return WORDS[head]
+    if head == "thresholds":
+        figure = "rate" if rest[1] == "false_positive_rate" else rest[1]
+        return WORDS["part_of"].filled(by=WORDS[rest[0]], value=WORDS[figure])
+    if head.endswith("_at_fpr"):
+        return WORDS["named_rate"].filled(figure=WORDS[head.removesuffix("_at_fpr")], rate=f"{float(rest[0]):.1%}")
+    days = f"{report['assumptions']['window_days']:g}"
+    return WORDS["named_by"].filled(figure=WORDS[f"{head}_short"], by=WORDS[rest[0]].filled(days=days))
 
 
 def _at(report: Report, name: str) -> Any:
@@ -217,11 +237,11 @@ def _at(report: Report, name: str) -> Any:
 
 
 def _rules(report: Report) -> Sheet:
-    rows: list[tuple[Cell, ...]] = [
-        (each["name"], WORDS[each["verdict"]], f"{each['fired']:,}", f"{each['judged']:,}", f"{each['frauds']:,}", percent(each["precision"]), Bar(each["precision"]))
-        for each in report["rules"]
-    ]  # fmt: skip
-    return Sheet(WORDS["rules"], _words("rule", "action", "fired", "judged", "frauds", "precision", ""), rows)
+    rows: list[tuple[Cell, ...]] = []
+    for each in report["rules"]:
+        counts = [f"{each[name]:,}" for name in ("fired", "judged", "frauds")]
+        rows.append((each["name"], WORDS[each["verdict"]], *counts, percent(each["precision"])))
+    return Sheet(WORDS["rules"], _words("rule", "action", "fired", "judged", "frauds", "precision"), rows)
 
 
 def _features(report: Report) -> Sheet:
@@ -300,7 +320,7 @@ def decimal(value: float | None) -> str:
 
 def between(low_high: Any, shown: Any = number) -> str:
     """An interval, or nothing."""
-    return f"{shown(low_high[0])} – {shown(low_high[1])}" if low_high else ""
+    return f"{shown(low_high[0])}–{shown(low_high[1])}" if low_high else ""
 
 
 def beside(value: str, low_high: Any, shown: Any) -> str:

@@ -62,8 +62,10 @@ def payment_type_word(number: int, words: list[str]) -> str:
 
 
 def _payment_types(intents: Intents, words: list[str]) -> Iterator[Slice]:
-    for number in np.unique(intents.payment_type):
-        yield Slice("payment_type", payment_type_word(int(number), words), intents.payment_type == number)
+    present = np.unique(intents.payment_type)
+    if len(present) > 1:
+        for number in present:
+            yield Slice("payment_type", payment_type_word(int(number), words), intents.payment_type == number)
 
 
 def _amounts(intents: Intents) -> Iterator[Slice]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -36,27 +36,30 @@ def show_report(report: Report, console: Console) -> None:
 
 def _table(sheet: Sheet) -> Table:
     titled = any(column.en for column in sheet.columns)
-    caption = sheet.note.en if sheet.note else None
-    columns = [column.en for column in sheet.columns]
     table = Table(
-        *columns,
         title=sheet.title.en,
-        caption=caption,
+        caption=sheet.note.en if sheet.note else None,
         show_header=titled,
         title_justify="left",
+        caption_justify="left",
         title_style="bold",
         box=SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),
     )
-    for row in sheet.rows:
-        table.add_row(*map(_cell, row))
+    rows = [[_cell(cell) for cell in row] for row in sheet.rows]
+    for number, column in enumerate(sheet.columns):
+        longest = max((len(word) for row in rows for word in row[number].plain.split()), default=0)
+        table.add_column(column.en, min_width=max(longest, *map(len, column.en.split()), 1))
+    for row in rows:
+        table.add_row(*row)
     return table
 
 
-def _cell(cell: Cell) -> RenderableType:
+def _cell(cell: Cell) -> Text:
     match cell:
         case Bar(share):
-            return draw_bar(share)
+            return Text(draw_bar(share))
         case Flagged(text, good):
             return Text(text, style="green" if good else "red")
         case Word(en, _):
