@@ -21,8 +21,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from numpy.typing import NDArray
 from support import life
 from support.database import PARTITION_ROWS, Database
+from support.judges import known_models, store_judges
 from support.lanes import START_US, close_partitions, image, next_lane, policy_toml, settings_for, start_lane
 from support.oracle import Oracle, Outcome
+from support.oracle_rows import compare_judged, compare_rows, rows_of
 
 from penstock.contracts.commands import Flag, Kind, Status
 from penstock.contracts.money import BY_CODE
@@ -48,12 +50,14 @@ class Setting(NamedTuple):
     sandbox: bool
     bank: bool
     closing: bool  # small partitions, which the lane forgets as soon as they are full
+    judge: int | None = None  # the model that is in force from the beginning
 
 
 class Twin:
     """A lane and what it answered."""
 
     def __init__(self, database: Database, home: Path, setting: Setting) -> None:
+        store_judges(database)
         self.settings = _settings(home, setting)
         self.database = database
         self.lane: Lane = start_lane(database, self.settings)
@@ -61,8 +65,8 @@ class Twin:
         self.checkpointer = Checkpointer(home, self.settings.lane, _PIECE, 2)
 
     def run(self, commands: list[NDArray[Any]], now_us: int) -> None:
-        """Take a batch in; on the border of two days the lane would stamp the rest later than the oracle thinks."""
-        border = max(0, min(len(commands), life.midnight_after(now_us) - now_us))
+        """Take a batch in; on the border of two seconds the lane would stamp the rest later than the oracle thinks."""
+        border = min(len(commands), life.SECOND - now_us % life.SECOND)
         for first, last in ((0, border), (border, len(commands))):
             if last > first:
                 self._run(commands[first:last], now_us + first)
@@ -70,7 +74,8 @@ class Twin:
             self.checkpointer.step(self.lane.state, self.lane.writer.position.digest)
 
     def _run(self, commands: list[NDArray[Any]], now_us: int) -> None:
-        replies, _ = self.lane.process(np.concatenate(commands), {}, now_us)
+        payloads = {place: text for place, made in enumerate(commands) if (text := life.payload(made))}
+        replies, _ = self.lane.process(np.concatenate(commands), payloads, now_us)
         self.outcomes += [_outcome(reply) for reply in replies]
 
     def forget(self) -> None:
@@ -97,7 +102,8 @@ def _settings(home: Path, setting: Setting) -> Settings:
     file.write_text(policy_toml(life.life_policy(setting.overflow)), "utf-8")
     return settings_for(
         home, next_lane(), policy_file=str(file), sandbox=int(setting.sandbox), bank_url=_BANK if setting.bank else "",
-        expiries_per_batch=64, clock_jump_s=400 * 86_400.0, partition_rows=_SMALL if setting.closing else PARTITION_ROWS, **life.CAPS,
+        expiries_per_batch=64, clock_jump_s=400 * 86_400.0, partition_rows=_SMALL if setting.closing else PARTITION_ROWS,
+        entities_max=14, pairs_max=8, **life.CAPS,
     )  # fmt: skip
 
 
@@ -119,7 +125,8 @@ def _outcome(reply: Any) -> Outcome:
 )  # fmt: skip
 @given(
     setting=st.builds(
-        Setting, st.sampled_from(["reject", "allow"]), st.booleans(), st.sampled_from([True, True, False]), st.booleans()
+        Setting, st.sampled_from(["reject", "allow"]), st.booleans(), st.sampled_from([True, True, False]), st.booleans(),
+        st.sampled_from([None, 0, 0, 1]),
     ),
     seed=st.integers(0, 2**32), batches=st.integers(1, 25), checkpoint_after=st.integers(0, 8), restart_after=st.integers(0, 30),
 )  # fmt: skip
@@ -135,7 +142,8 @@ class Comparison:
 
     def __init__(self, setting: Setting, seed: int, one: Twin, other: Twin) -> None:
         policy = life.life_policy(setting.overflow)
-        self.oracle = Oracle(policy, sandbox=setting.sandbox, bank=setting.bank, **life.CAPS)
+        self.setting = setting
+        self.oracle = Oracle(policy, sandbox=setting.sandbox, bank=setting.bank, models=known_models(), **life.CAPS)
         self.life = life.Life(seed, self.oracle)
         self.one, self.other = one, other
         self.commands: list[NDArray[Any]] = []
@@ -143,8 +151,8 @@ class Comparison:
         self.now_us = START_US
 
     def run(self, batches: int, checkpoint_after: int, restart_after: int) -> None:
-        furniture = life.furnish()
-        self.expected = [self.oracle.tell(c[0], START_US + i) for i, c in enumerate(furniture)]
+        furniture = life.furnish(judge=self.setting.judge)
+        self.expected = [self.oracle.tell(c[0], START_US + i, life.payload(c)) for i, c in enumerate(furniture)]
         self.one.run(furniture, START_US)
         self.other.run(furniture, START_US)
         self.now_us += life.SECOND
@@ -164,7 +172,7 @@ class Comparison:
         for place in range(count):
             made = self.life.command(self.now_us + place, [*self.commands, *batch])
             batch.append(made)
-            self.expected.append(self.oracle.tell(made[0], self.now_us + place))
+            self.expected.append(self.oracle.tell(made[0], self.now_us + place, life.payload(made)))
         self.one.run(batch, self.now_us)
         for place, made in enumerate(batch):
             self.other.run([made], self.now_us + place)
@@ -189,6 +197,9 @@ class Comparison:
             _compare_accounts(twin.lane, self.oracle)
             _compare_payments(twin.lane, self.oracle)
             _compare_counters(twin.lane, self.oracle)
+        rows = rows_of(self.one.lane)
+        compare_rows(rows, rows_of(self.other.lane))
+        compare_judged(rows, self.oracle)
         before = image(self.one.lane.state)
         assert image(self.other.lane.state) == before
         for twin in (self.one, self.other):
@@ -244,7 +255,7 @@ def test_the_auditor_agrees_with_the_lane_and_the_oracle(database: Database, hom
     """Three who share no code: what random commands wrote into the journal is recomputed from nothing else."""
     seeds = range(int(os.environ.get("PENSTOCK_EXAMPLES", "20")) // 3)
     for seed in seeds:
-        setting = Setting(overflow, sandbox=seed % 2 == 1, bank=seed % 3 > 0, closing=seed % 2 == 0)
+        setting = Setting(overflow, sandbox=seed % 2 == 1, bank=seed % 3 > 0, closing=seed % 2 == 0, judge=(0, None, 1)[seed % 3])
         with closing(Twin(database, home, setting)) as one, closing(Twin(database, home, setting)) as other:
             Comparison(setting, seed, one, other).run(10, 2, 99)
     heads = home / "heads"

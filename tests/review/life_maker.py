@@ -27,7 +27,7 @@ MINUTE_US = 60_000_000
 #: Who asks, and two who approve.
 PEOPLE = {"maker": 1, "approval_1": 2, "approval_2": 3, "flags": int(Flag.OPERATES), "client": 9}
 MODEL = b'{"name":"first","sha256":"' + b"5a" * 32 + b'"}'
-#: What a label's row repeats of its payment's, the hashes last.
+#: What a label's row repeats of its payment's.
 LABEL_COPIES = (
     "payer_account", "payee_account", "customer", "purse", "currency", "payment_type", "instrument", "device", "network",
     "place", "category",
@@ -134,9 +134,9 @@ class LifeMaker(JournalMaker):
 
     def refuse_label(self, payment: int, option: Option, reason: Reason, **values: Any) -> int:
         """Refuse a label."""
-        first = next(row for row in [*self.rows, *self._batch] if row["seq"] == payment)
-        row = {name: first[name] for name in LABEL_COPIES[:6]} | {"ref_seq": payment, "option": int(option)}
-        return self._add(Kind.LABEL, State.DECLINED, reason=reason, **row | {"client": 1} | values)
+        return self._add(
+            Kind.LABEL, State.DECLINED, reason=reason, ref_seq=payment, option=int(option), **{"client": 1} | values
+        )
 
     # --- giving back
 

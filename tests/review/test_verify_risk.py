@@ -178,10 +178,12 @@ LABELS: list[tuple[str, Plan, str]] = [
     ("a label of what comes later", _label(ref_seq=10**6), "labels"),
     ("a label of the lane's own row", _label(ref_seq=1), "labels"),
     ("a label as a step of its payment", _label(ref_prev_seq=3), "links"),
+    ("a refused label that names a payer",
+     lambda j, a, _: j.refuse_label(j.deposit(a, 5), Option.LABEL_FRAUD, Reason.NOT_LABELLABLE, customer=1), "labels"),
     ("a label refused that was new", _refused(Option.LABEL_FRAUD, Reason.LABEL_UNCHANGED), "labels"),
     ("labels full, but it has one", _refused(Option.LABEL_NONE, Reason.LABELS_FULL, (Option.LABEL_FRAUD,)), "labels"),
     ("a payment that can be labelled", _refused(Option.LABEL_FRAUD, Reason.NOT_LABELLABLE), "labels"),
-]
+]  # fmt: skip
 FAULTS: Final = [*VECTORS, *VERDICTS, *MODELS, *LABELS]
 
 

@@ -70,12 +70,16 @@ def settings_for(home: Path, lane: int, **changes: Any) -> Settings:
 
 def policy_toml(policy: Policy) -> str:
     """Write a policy as its author would."""
-    numbers = ("hold_lifetime_s", "reviews_per_hour", "review_approval_above", "ordinary_s", "next_day_s")
-    lines = [f'{name} = "{getattr(policy, name)}"' for name in ("name", "time_zone", "review_overflow")]
+    numbers = (
+        "hold_lifetime_s", "reviews_per_hour", "review_approval_above", "ordinary_s", "next_day_s", "challenge_factors",
+        "label_maturity_s",
+    )  # fmt: skip
+    texts = ("name", "time_zone", "review_overflow", "without_score")
+    lines = [f'{name} = "{getattr(policy, name)}"' for name in texts]
     lines += [f"{name} = {getattr(policy, name)}" for name in numbers]
     lines.append("tiers = [" + ", ".join(f'"{tier}"' for tier in policy.tiers) + "]")
-    for table, rules in (("limits", policy.limits), ("fees", policy.fees), ("reviews", policy.reviews)):
-        for rule in rules:
+    for table in ("limits", "fees", "reviews", "risk"):
+        for rule in getattr(policy, table):
             lines.append(f"[[{table}]]")
             values = {name: getattr(rule, name) for name in rule.__struct_fields__}
             lines += [

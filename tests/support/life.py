@@ -11,10 +11,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, Flag, Kind, Operation, Option, PaymentType
-from penstock.contracts.policy import FeeRule, Policy, ReviewRule
+from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, Factor, Flag, Kind, Operation, Option, PaymentType
+from penstock.contracts.policy import FeeRule, Policy, ReviewRule, RiskRule
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State
+from support.judges import MATURITY_S, wishes
 from support.lanes import CLIENT, CNY, POLICY, START_US, command
 from support.oracle import Oracle
 
@@ -24,7 +25,7 @@ SECOND, MINUTE, HOUR, DAY = 1_000_000, 60_000_000, 3_600_000_000, 86_400_000_000
 #: The furniture's accounts: of two clients, one of them in dollars, the last two empty.
 ACCOUNTS = range(16, 26)
 #: Caps that a few commands reach.
-CAPS = {"customers_max": 8, "accounts_max": 27, "holds_max": 9, "holds_per_account": 4, "own_limits_max": 6}
+CAPS = {"customers_max": 8, "accounts_max": 27, "holds_max": 9, "holds_per_account": 4, "own_limits_max": 6, "labels_max": 5}
 
 
 def life_policy(overflow: str = "reject") -> Policy:
@@ -46,11 +47,14 @@ def life_policy(overflow: str = "reject") -> Policy:
         review_approval_above=1_500,
         ordinary_s=120,
         next_day_s=400,
+        risk=(RiskRule("any", challenge=0.25, review=0.5, block=0.75), RiskRule("purchase", review=0.375, block=0.9375)),
+        without_score={"reject": "review", "allow": "block"}[overflow],
+        label_maturity_s=MATURITY_S,
     )
 
 
-def furnish(number: int = 500_000) -> list[NDArray[Any]]:
-    """Small and large customers of two clients with accounts and money, and something in suspense."""
+def furnish(number: int = 500_000, judge: int | None = None) -> list[NDArray[Any]]:
+    """Small and large customers of two clients with accounts and money, something in suspense, and a model in force."""
     clients = [CLIENT] * 4 + [OTHER] * 2
     tiers = [0, 0, 1, 1, 1, 1]
     commands = [
@@ -67,6 +71,9 @@ def furnish(number: int = 500_000) -> list[NDArray[Any]]:
         commands.append(command(Kind.DEPOSIT, number + 20 + i, START_US, **fields))
     lost = {"client": OPERATOR, "flags": Flag.OPERATES | Flag.TO_SUSPENSE, "currency": CNY, "amount_minor": 500}
     commands.append(command(Kind.DEPOSIT, number + 40, START_US, **lost))
+    if judge is not None:
+        asked = {"client": OPERATOR, "flags": Flag.OPERATES, "maker": 1, "approval_1": 2}
+        commands.append(command(Kind.PUBLISH_MODEL, number + 50, START_US, tier=judge, option=Option.MODEL_IN_FORCE, **asked))
     return commands
 
 
@@ -83,7 +90,8 @@ _JUNK = Flag.TO_SUSPENSE | Flag.FROM_SUSPENSE | Flag.REMOVE
 _HOW_OFTEN = {
     Kind.PAY: 24, Kind.WITHDRAW: 8, Kind.DEPOSIT: 5, Kind.CLEAR: 8, Kind.RELEASE: 5, Kind.CANCEL: 4,
     Kind.DECIDE_REVIEW: 8, Kind.REFUND: 10, Kind.RETURN: 5, Kind.CHARGEBACK: 5, Kind.RECOVER: 8, Kind.SET_ACCOUNT: 10,
-    Kind.SET_CUSTOMER: 6, Kind.SET_APPROVALS: 1, Kind.OPEN_CUSTOMER: 1, Kind.OPEN_ACCOUNT: 2,
+    Kind.SET_CUSTOMER: 6, Kind.SET_APPROVALS: 1, Kind.OPEN_CUSTOMER: 1, Kind.OPEN_ACCOUNT: 2, Kind.LABEL: 14,
+    Kind.PUBLISH_MODEL: 4,
 }  # fmt: skip
 #: The states in which a command can take effect.
 _FITTING = {
@@ -93,9 +101,15 @@ _FITTING = {
 }  # fmt: skip
 #: Values that the sandbox takes, and some that it must ignore.
 _FORCES = (
-    *(FORCE_STATE + int(state) for state in (State.HELD, State.DELAYED, State.REVIEW, State.CLEARED, State.DECLINED, 99)),
-    *(FORCE_REASON + int(reason) for reason in (Reason.PAYER_CLOSED, Reason.LIMIT_SINGLE, Reason.ID_CONFLICT, 999)),
+    *(FORCE_STATE + int(state) for state in (
+        State.HELD, State.DELAYED, State.REVIEW, State.CHALLENGE, State.CLEARED, State.DECLINED, 99)),
+    *(FORCE_REASON + int(reason) for reason in (
+        Reason.PAYER_CLOSED, Reason.LIMIT_SINGLE, Reason.RISK_BLOCKED, Reason.VERIFICATION_NEEDED, Reason.ID_CONFLICT, 999)),
 )
+#: Factors, and how many kinds of factor they are.
+_FACTORS = ((0, 0), (Factor.PASSWORD, 1), (Factor.PASSWORD | Factor.PIN, 1), (Factor.PIN | Factor.FACE, 2), (511, 3))
+#: Scores that the first extra number asks for, in 65536ths of what half precision holds exactly; the last is none.
+_EXTRAS = tuple(int(score * 65_536) for score in (0.125, 0.25, 0.3125, 0.375, 0.5, 0.625, 0.75, 0.9375, 1.0, 1.5))
 
 
 class Life:
@@ -207,7 +221,20 @@ class Life:
         return caller | {
             "payer_account": payer, "payee_account": payee, "amount_minor": self.chance.choice(_AMOUNTS),
             "currency": self._currency(payer), "payment_type": self._one(*kinds, often=0.5), "option": self._force(),
-            "flags": caller["flags"] | how, "lifetime_us": self.chance.choice(_LIFETIMES),
+            "flags": caller["flags"] | how | self._one(0, Flag.LOCATED, often=0.6),
+            "lifetime_us": self.chance.choice(_LIFETIMES),
+        } | self._way()  # fmt: skip
+
+    def _way(self) -> dict[str, int]:
+        """By what a payment comes, from where, and how surely."""
+        chance = self.chance
+        marks = ("instrument", "device", "network", "place", "category")
+        factors, kinds = chance.choice(_FACTORS)
+        return {name: chance.choice((0, 0, 1, 2, 3, 4, 2**62 + 5)) for name in marks} | {
+            "latitude_e4": chance.choice((0, 312_304, -900_000)), "longitude_e4": chance.choice((0, 1_214_737, -1_800_000)),
+            "channel": chance.randrange(9), "factors": int(factors), "verification": kinds,
+            "extras_given": chance.choice((0, 1, 1, 1, 15)), "extra_1": chance.choice(_EXTRAS), "extra_2": 70_000,
+            "extra_4": -2_000_000,
         }  # fmt: skip
 
     def deposit(self, _now_us: int) -> dict[str, int]:
@@ -302,6 +329,22 @@ class Life:
             "amount_minor": self.chance.choice((0, 1, 1, 2, 2, 3, 3, 4)),
         }  # fmt: skip
 
+    def label(self, _now_us: int) -> dict[str, int]:
+        """Mostly of an attempt, often one that was labelled before."""
+        book = self.oracle.book
+        known = list(book.labels) if book.labels and self._now_and_then(0.5) else list(book.attempts)
+        option = self.chance.choice((Option.LABEL_FRAUD, Option.LABEL_FRAUD, Option.LABEL_GENUINE, Option.LABEL_NONE))
+        if not known or self._now_and_then(0.1):
+            return self._named(Kind.LABEL) | {"option": option}
+        seq = known[-1 - min(int(self.chance.expovariate(0.1)), len(known) - 1)]
+        return {"ref_seq": seq, "option": option} | self._caller(book.attempts[seq].client)
+
+    def publish_model(self, _now_us: int) -> dict[str, int]:
+        """The tier chooses what ``payload`` says."""
+        return self._operator() | self._people() | {
+            "option": self._one(Option.MODEL_IN_FORCE, Option.MODEL_WITHDRAWN), "tier": self._one(0, 0, 1, 2, 3, 4, often=0.5),
+        }  # fmt: skip
+
     def open_customer(self, _now_us: int) -> dict[str, int]:
         return self._caller(CLIENT) | {"tier": self.chance.choice((0, 1, 1, 2))}
 
@@ -318,8 +361,13 @@ _MAKERS = {
     Kind.REFUND: Life.refund, Kind.RETURN: Life.send_back, Kind.CHARGEBACK: Life.chargeback,
     Kind.RECOVER: Life.recover, Kind.SET_ACCOUNT: Life.set_account, Kind.SET_CUSTOMER: Life.set_customer,
     Kind.SET_APPROVALS: Life.set_approvals, Kind.OPEN_CUSTOMER: Life.open_customer,
-    Kind.OPEN_ACCOUNT: Life.open_account,
+    Kind.OPEN_ACCOUNT: Life.open_account, Kind.LABEL: Life.label, Kind.PUBLISH_MODEL: Life.publish_model,
 }  # fmt: skip
+
+
+def payload(made: NDArray[Any]) -> bytes:
+    """The text that goes with a command."""
+    return wishes()[int(made["tier"][0])] if made["kind"][0] == Kind.PUBLISH_MODEL else b""
 
 
 def midnight_after(now_us: int) -> int:

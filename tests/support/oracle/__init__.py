@@ -13,7 +13,7 @@ from penstock.contracts.commands import Kind, Option, PaymentType, Status
 from penstock.contracts.policy import Policy
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State
-from support.oracle import back, begin, control, opening, settle
+from support.oracle import back, begin, control, judging, opening, settle
 from support.oracle.book import Account, Book, Command, Outcome, Payment, Refused, operates, require
 
 __all__ = ["Oracle", "Outcome"]
@@ -22,7 +22,7 @@ _BEGIN = {Kind.PAY: begin.pay, Kind.DEPOSIT: begin.deposit, Kind.WITHDRAW: begin
 _OTHERS = {
     Kind.OPEN_CUSTOMER: opening.open_customer, Kind.OPEN_ACCOUNT: opening.open_account,
     Kind.SET_ACCOUNT: control.set_account, Kind.SET_CUSTOMER: control.set_customer,
-    Kind.SET_APPROVALS: control.set_approvals, **_BEGIN,
+    Kind.SET_APPROVALS: control.set_approvals, Kind.LABEL: judging.label, **_BEGIN,
 }  # fmt: skip
 _FOLLOW = {
     Kind.CLEAR: settle.clear, Kind.RELEASE: settle.release, Kind.CANCEL: settle.cancel,
@@ -50,11 +50,11 @@ class Oracle:
     def payments(self) -> dict[int, Payment]:
         return self.book.payments
 
-    def tell(self, command: Any, time_us: int) -> Outcome:
-        """Carry one command out, after everything that has fallen due by its time."""
+    def tell(self, command: Any, time_us: int, payload: bytes = b"") -> Outcome:
+        """Carry one command with its text out, after everything that has fallen due by its time."""
         settle.all_due(self.book, time_us)
         key = (int(command["client"]), int(command["id_hi"]), int(command["id_lo"]))
-        content = b"".join(command[name].tobytes() for name in command.dtype.names if name not in _NOT_CONTENT)
+        content = b"".join(command[name].tobytes() for name in command.dtype.names if name not in _NOT_CONTENT) + payload
         if key in self._ids:
             same = self._ids[key] == content
             return Outcome(Status.REPLAYED) if same else Outcome(Status.REFUSED, reason=Reason.ID_CONFLICT)
@@ -65,7 +65,8 @@ class Oracle:
             return Outcome(Status.REFUSED, reason=Reason.ID_EXPIRED)
         self.book.seq += 1
         self._ids[key] = content
-        return self._decide(Command(**{name: int(command[name]) for name in command.dtype.names}), time_us)
+        c = Command(**{name: int(command[name]) for name in command.dtype.names})
+        return self._decide(c, time_us, payload)
 
     def tick(self, time_us: int) -> None:
         """Nobody asks anything, but time goes on."""
@@ -81,9 +82,11 @@ class Oracle:
             if name in names
         }
 
-    def _decide(self, c: Command, now_us: int) -> Outcome:
+    def _decide(self, c: Command, now_us: int, payload: bytes) -> Outcome:
         kind = Kind(c.kind)
         try:
+            if kind == Kind.PUBLISH_MODEL:
+                return judging.publish_model(self.book, c, payload)
             return self._carry_out(kind, c, now_us)
         except Refused as refused:
             if kind in _BEGIN:

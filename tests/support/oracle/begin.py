@@ -8,7 +8,7 @@ from penstock.contracts.commands import FORCE_STATE, Flag, Kind, PaymentType, St
 from penstock.contracts.policy import DEFAULT_DEADLINE_S, ReviewRule
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import State
-from support.oracle import checks
+from support.oracle import checks, judging
 from support.oracle.book import (
     NEVER_US,
     SECOND_US,
@@ -65,6 +65,7 @@ def withdraw(book: Book, c: Command, now_us: int) -> Outcome:
 def pay(book: Book, c: Command, now_us: int) -> Outcome:
     payer, payee, currency = c.payer_account, c.payee_account, currency_of(c)
     require(book.is_customers(payer) and book.client_of(payer) == c.client, Reason.PAYER_UNKNOWN)
+    judging.note_attempt(book, c, now_us)
     require(book.is_customers(payee), Reason.PAYEE_UNKNOWN)
     require(payer != payee, Reason.SAME_ACCOUNT)
     require({book.accounts[payer].currency, book.accounts[payee].currency} == {currency}, Reason.CURRENCY_MISMATCH)
@@ -98,7 +99,12 @@ def _spend(book: Book, c: Command, payer: int, payee: int, kind: str, course: Co
     check_limits(book, payer, kind, amount, now_us)
     checks.check_funds(book, payer, amount + fee, now_us)
     checks.check_room(book, payee, amount)
-    course, counted = _reviewed(book, c, kind, currency, course, now_us)
+    asked = judging.verdict(book, c) if c.kind == Kind.PAY and not _forced(book, c) else "allow"
+    require(asked != "block", Reason.RISK_BLOCKED)
+    if asked == "challenge" or _forced(book, c) == State.CHALLENGE:
+        _start(book, c, kind, payer, payee, currency, fee, now_us).state = State.CHALLENGE
+        return Outcome(Status.DONE, State.CHALLENGE, Reason.VERIFICATION_NEEDED)
+    course, counted = _reviewed(book, c, kind, currency, course, now_us, risky=asked == "review")
     if course.state != State.CLEARED:
         checks.check_capacity(book, payer)
     book.reviews[now_us // _HOUR_US] += counted
@@ -114,11 +120,19 @@ def _spend(book: Book, c: Command, payer: int, payee: int, kind: str, course: Co
     return Outcome(Status.DONE, course.state, held=amount + fee)
 
 
-def _reviewed(book: Book, c: Command, kind: str, currency: str, course: Course, now_us: int) -> tuple[Course, int]:
+def _forced(book: Book, c: Command) -> int:
+    """The state that a test value of the sandbox asks for, 0 = none."""
+    wanted = c.option - FORCE_STATE if book.sandbox and c.kind == Kind.PAY else 0
+    return wanted if wanted in (State.HELD, State.DELAYED, State.REVIEW, State.CHALLENGE) else 0
+
+
+def _reviewed(
+    book: Book, c: Command, kind: str, currency: str, course: Course, now_us: int, *, risky: bool
+) -> tuple[Course, int]:
     """The course after reviews and the sandbox had their say, and how many of the hour's reviews it takes."""
     rule = review_rule(book, kind, currency)
     review = Course(State.REVIEW, rule.deadline_s * SECOND_US)
-    forced = c.option - FORCE_STATE if book.sandbox and c.kind == Kind.PAY else 0
+    forced = _forced(book, c)
     if forced == State.HELD:
         return Course(State.HELD, c.lifetime_us or book.policy.hold_lifetime_s * SECOND_US), 0
     if forced == State.DELAYED:
@@ -127,7 +141,8 @@ def _reviewed(book: Book, c: Command, kind: str, currency: str, course: Course, 
     if forced == State.REVIEW:
         return review, 1
     arrives_at_once = c.kind == Kind.WITHDRAW and not c.flags & Flag.RAIL
-    if arrives_at_once or rule.above is None or c.amount_minor <= rule.above:
+    large = rule.above is not None and c.amount_minor > rule.above
+    if not risky and (arrives_at_once or not large):
         return course, 0
     if book.reviews[now_us // _HOUR_US] < book.policy.reviews_per_hour:
         return review, 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -34,6 +35,28 @@ class Outcome(NamedTuple):
     fee: int = 0
     left: int = 0
     flags: int = 0
+
+
+class Attempt(NamedTuple):
+    """A payment by a payer who is known: what its row must say, and how often the parties had been seen before."""
+
+    client: int
+    payer: int
+    payee: int  # 0 = not known
+    time_us: int
+    command: Command
+    model: int
+    score: float
+    payer_seen: int
+    payee_seen: int
+
+
+class Labelled(NamedTuple):
+    """A label: of which payment, what it says, and what was said before."""
+
+    payment: int
+    option: int
+    was: int
 
 
 class Refused(Exception):
@@ -131,6 +154,13 @@ class Payment:
         return self.payee if self.state == State.REFUNDING else 0
 
 
+class Model(NamedTuple):
+    """A stored model: whether it fits the lane, and the score that it gives a payment, None when it fails."""
+
+    fits: bool
+    score: Callable[[Command], float | None]
+
+
 @dataclass
 class Book:
     """Everything there is."""
@@ -141,6 +171,7 @@ class Book:
     holds_max: int
     holds_per_account: int
     own_limits_max: int = 1_000
+    labels_max: int = 1_000
     sandbox: bool = False
     bank: bool = True
     seq: int = 16
@@ -150,6 +181,18 @@ class Book:
     used: Counter[tuple[Any, ...]] = field(default_factory=Counter)
     reviews: Counter[int] = field(default_factory=Counter)
     approvers: dict[Operation, int] = field(default_factory=lambda: dict(APPROVERS))
+    #: By the rows that they are in.
+    attempts: dict[int, Attempt] = field(default_factory=dict)
+    labelled: dict[int, Labelled] = field(default_factory=dict)
+    published: dict[int, int] = field(default_factory=dict)
+    #: Payment → its label.
+    labels: dict[int, int] = field(default_factory=dict)
+    #: What may be published, by the text of the wish; what is in force, and its version; how many there have been.
+    models: dict[bytes, Model] = field(default_factory=dict)
+    model: Model | None = None
+    model_version: int = 0
+    versions: int = 0
+    seen: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         for currency in CURRENCIES:

@@ -14,7 +14,7 @@ _ENDS = {Kind.RELEASE: State.RELEASED, Kind.CANCEL: State.CANCELLED, Kind.EXPIRE
 
 def reason_of(state: State) -> Reason:
     """Why a command that does not fit a payment's state is refused."""
-    names = {State.HELD: "OPEN", State.REVIEW: "IN_REVIEW"}
+    names = {State.HELD: "OPEN", State.REVIEW: "IN_REVIEW", State.CHALLENGE: "CHALLENGED"}
     return Reason[f"PAYMENT_{names.get(state, state.name)}"]
 
 

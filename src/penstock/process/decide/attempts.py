@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from penstock.contracts.commands import Flag, Kind, Option
 from penstock.contracts.reasons import Reason
+from penstock.contracts.states import STARTS
 from penstock.kit.kernels import kernel
 from penstock.process.post.terms import Int64
 from penstock.state import layout as at
@@ -21,6 +22,7 @@ _SAME: Final = (
     "extra_1", "extra_2", "extra_3", "extra_4", "payment_type", "channel", "extras_given", "option",
 )  # fmt: skip
 _PAY, _LABEL, _LOCATED, _OPERATES = int(Kind.PAY), int(Kind.LABEL), int(Flag.LOCATED), int(Flag.OPERATES)
+_STARTS = tuple(int(kind) for kind in STARTS)
 _LABEL_NONE = int(Option.LABEL_NONE)
 _UNKNOWN, _NOT_LABELLABLE = int(Reason.PAYMENT_UNKNOWN), int(Reason.NOT_LABELLABLE)
 _UNCHANGED, _FULL = int(Reason.LABEL_UNCHANGED), int(Reason.LABELS_FULL)
@@ -72,7 +74,7 @@ def name_parties(state: Any, terms: Any, commands: Any, known: Any, judged: Any,
 def _judge_label(state: Any, terms: Any, command: Any, payment: Any) -> int:
     """Why a label is refused, 0 = it is not."""
     mine = payment["client"] == command["client"] or command["flags"] & _OPERATES != 0
-    if payment["client"] == 0 or not mine:
+    if payment["kind"] not in _STARTS or not mine:
         return _UNKNOWN
     if payment["registry"] == 0 or payment["kind"] != _PAY:
         return _NOT_LABELLABLE

@@ -63,16 +63,26 @@ class Decider:
         self, terms: Terms, own: NDArray[Any], vectors: NDArray[np.float16], attempts: NDArray[np.intp], judged: Judged
     ) -> None:
         judged.model_version[attempts] = self._version
+        scores = self._scores(vectors)
+        verdicts = verdicts_of(terms, own, scores)
+        verdicts[scores == UNKNOWN] = terms.without_score
+        judged.score[attempts] = scores
+        judged.verdict[attempts] = verdicts
+
+    def _scores(self, vectors: NDArray[np.float16]) -> NDArray[np.float32]:
+        """The scores (a,) of vectors (a, 64), UNKNOWN where the model fails.
+
+        What fails is looked for by halves: the neighbours in the batch must not suffer, or how it was cut would matter.
+        """
         assert self._scorer is not None
         try:
-            scores = self._scorer.score(vectors)
+            return self._scorer.score(vectors)
         except BadScore as error:
-            _log.error("the model cannot score", model_version=self._version, reason=str(error), payments=len(own))
-            judged.score[attempts] = UNKNOWN
-            judged.verdict[attempts] = terms.without_score
-            return
-        judged.score[attempts] = scores
-        judged.verdict[attempts] = verdicts_of(terms, own, scores)
+            if len(vectors) == 1:
+                _log.error("the model cannot score a payment", model_version=self._version, reason=str(error))
+                return np.full(1, UNKNOWN, np.float32)
+            middle = len(vectors) // 2
+            return np.concatenate([self._scores(vectors[:middle]), self._scores(vectors[middle:])])
 
 
 def verdicts_of(terms: Terms, commands: NDArray[Any], scores: NDArray[np.float32]) -> Int64:

@@ -28,6 +28,7 @@ _IN_FORCE = int(Option.MODEL_IN_FORCE)
 _RECOVER, _FEWER_APPROVERS = constant(Operation.RECOVER), constant(Operation.APPROVALS)
 _CUSTOMER_UNKNOWN, _ACCOUNT_UNKNOWN = constant(Reason.CUSTOMER_UNKNOWN), constant(Reason.ACCOUNT_UNKNOWN)
 _PAYEE_UNKNOWN, _PAYMENT_UNKNOWN = constant(Reason.PAYEE_UNKNOWN), constant(Reason.PAYMENT_UNKNOWN)
+_MODEL_UNKNOWN = constant(Reason.MODEL_UNKNOWN)
 _TIER_UNKNOWN, _CURRENCY_MISMATCH = constant(Reason.TIER_UNKNOWN), constant(Reason.CURRENCY_MISMATCH)
 _MISSING, _OUT_OF_BOUNDS = constant(Reason.APPROVALS_MISSING), constant(Reason.APPROVERS_OUT_OF_BOUNDS)
 _CLOSED, _NOT_EMPTY = constant(Reason.ACCOUNT_CLOSED), constant(Reason.ACCOUNT_NOT_EMPTY)
@@ -159,8 +160,9 @@ def publish_model(state: Any, row: Any, command: Any, reason: int) -> None:
     """Put a model in force, or none; ``reason``: why the lane cannot use it, 0 = it can."""
     if command["flags"] & _OPERATES == 0:
         reason = _MISSING
-    elif reason == 0:
-        reason = judge_approvals(state, row, _PUBLISH)
+    elif reason != _MODEL_UNKNOWN:
+        missing = judge_approvals(state, row, _PUBLISH)
+        reason = missing if missing != 0 else reason
     if reason != 0:
         decline(state, row, reason)
         return

@@ -8,7 +8,7 @@ import numpy as np
 
 from penstock.contracts.commands import Flag, Kind, Option
 from penstock.contracts.reasons import Reason
-from penstock.contracts.states import State
+from penstock.contracts.states import STARTS, State
 from penstock.review.verify.columns import BoolArray, IntArray, Rows
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.groups import ends_of, order_by, start_places, starts_of
@@ -41,11 +41,10 @@ class Labels:
         unnamed = (refs == 0) & (rows["reason"][place] == Reason.PAYMENT_UNKNOWN) & (rows["payer_account"][place] == 0)
         inside = (refs > 0) & (refs < seqs)
         payment = self._fetch(np.where(inside, refs, 0))
-        known = inside & (payment["seq"] == refs) & (payment["client"] > 0)
+        known = inside & (payment["seq"] == refs) & np.isin(payment["kind"], STARTS)
         self._findings.mark(
-            "labels", ~known & ~unnamed, seqs, "Row {seq} labels row {found}, which is nothing that a client sent before it.",
-            found=refs,
-        )  # fmt: skip
+            "labels", ~known & ~unnamed, seqs, "Row {seq} labels row {found}, which begins no payment before it.", found=refs
+        )
         order = np.flatnonzero(known)[order_by(refs[known])]
         if len(order):
             self._check(rows, place[order], {name: column[order] for name, column in payment.items()})
@@ -78,9 +77,7 @@ class Labels:
     def _check_copies(self, rows: Rows, place: IntArray, payment: Payments, done: BoolArray) -> None:
         compare = self._findings.compare
         compare("labels", rows, place, "amount_minor", 0)
-        for name in _COPIED:
-            compare("labels", rows, place, name, payment[name])
-        for name in HASHES:
+        for name in (*_COPIED, *HASHES):  # a refused one says only which payment it is about
             compare("labels", rows, place, name, np.where(done, payment[name], 0))
         compare("labels", rows, place, "from_us", np.where(done, payment["time_us"], 0))
 
