@@ -14,6 +14,7 @@ from penstock.prepare.importing.log import ImportLog, identify
 from penstock.prepare.importing.mapping import Mapping, load_mapping
 from penstock.prepare.importing.problems import EXPLANATIONS, Problem
 from penstock.prepare.importing.reading import BadFile, check_rows, normalise, scan
+from penstock.prepare.importing.wishes import AccountKey, payment_wishes
 
 BASE = '[payer]\ncolumn = "from"\n[payee]\ncolumn = "to"\n[amount]\ncolumn = "sum"\n'
 
@@ -222,3 +223,34 @@ def test_the_log_remembers_and_a_torn_line_is_cut_off(tmp_path: Path) -> None:
     assert again.result("payments 0") == [["CNY", "cleared", "ok", 1, 5]]
     again.finish("payments 1", [])
     assert ImportLog(tmp_path, "one").result("payments 1") == []
+
+
+def test_what_payments_came_by_is_sent_and_what_is_missing_is_not(tmp_path: Path) -> None:
+    path = csv(tmp_path, "a,b,1,phone-1,X,7,10.0.0.1", "a,b,1,unknown,X,, ", header="from,to,sum,dev,city,till,ip")
+    chosen = load_mapping(
+        'missing = ["unknown"]\n' + BASE + '[device]\ncolumn = "dev"\n[network]\ncolumn = "ip"\n'
+        '[place]\ncolumn = ["city", "till"]\nlatitude = "lat"\nlongitude = "lon"\n'
+    )  # fmt: skip
+    said, silent = shaped(path, chosen)
+    assert said["origin"] == {
+        "instrument": None, "device": "phone-1", "network": "10.0.0.1", "place": "X|7", "category": None,
+    }  # fmt: skip
+    assert silent["origin"] == dict.fromkeys(("instrument", "device", "network", "place", "category"))
+    (wish, _) = payment_wishes(normalise(scan(path), chosen), {AccountKey(who, "CNY"): who for who in "ab"})
+    assert {name: wish.body[name] for name in ("device", "network", "place")} == {
+        "device": "phone-1", "network": "10.0.0.1", "place": "X|7",
+    }  # fmt: skip
+    assert "category" not in wish.body
+
+
+def test_a_device_that_is_too_long_is_a_bad_row(tmp_path: Path) -> None:
+    path = csv(tmp_path, f"a,b,1,{'x' * 201}", header="from,to,sum,dev")
+    chosen = mapping('[device]\ncolumn = "dev"\n')
+    rows = normalise(scan(path), chosen)
+    with pytest.raises(BadFile, match=r"row 1, column 'dev' .* more than 200 characters; map another column"):
+        check_rows(rows, chosen)
+
+
+def test_an_entity_without_a_column_is_no_mapping() -> None:
+    with pytest.raises(BadMapping, match=r"device\.column: name the column"):
+        mapping("[device]\n")

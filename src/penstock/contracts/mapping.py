@@ -15,8 +15,8 @@ import msgspec
 
 #: Slots of detection that an import leaves out: table → its keys, empty = the whole table.
 HISTORY_ONLY: Final[Table[str, frozenset[str]]] = {
-    **dict.fromkeys(("missing", "instrument", "device", "network", "place", "channel", "category"), frozenset[str]()),
-    **dict.fromkeys(("outcome", "label", "fraud_type", "intent", "extra"), frozenset[str]()),
+    **dict.fromkeys(("channel", "outcome", "label", "fraud_type", "intent", "extra"), frozenset[str]()),
+    "place": frozenset({"latitude", "longitude"}),
     "time": frozenset({"unit", "zone", "step_seconds", "clock"}),
     "type": frozenset({"words"}),
     "amount": frozenset({"strip", "negative"}),

@@ -13,6 +13,8 @@ from penstock.contracts.commands import PaymentType
 from penstock.contracts.mapping import HISTORY_ONLY, BadMapping, parse, read_text
 from penstock.contracts.money import BY_CODE, MAX_AMOUNT_MINOR
 
+#: The fields of a payment that say by what it came.
+ENTITIES: Final = ("instrument", "device", "network", "place", "category")
 #: The payment types that a file may hold.
 TYPES: Final = tuple(t.name.lower() for t in (PaymentType.TRANSFER, PaymentType.PURCHASE, PaymentType.BILL))
 
@@ -80,6 +82,17 @@ class Column(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     column: str
 
 
+class Entity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """By what the payments came: one column, or several that make one text together. Equal texts are the same thing."""
+
+    column: str | list[str] | None = None
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that make the text."""
+        return [self.column] if isinstance(self.column, str) else self.column or []
+
+
 class Time(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The time column. ``format`` (strftime) is needed only to sort texts that are not ISO 8601."""
 
@@ -111,6 +124,13 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     currency: Word = Word(constant="CNY")
     type: Word = Word(constant="transfer")
     time: Time | None = None
+    instrument: Entity | None = None
+    device: Entity | None = None
+    network: Entity | None = None
+    place: Entity | None = None
+    category: Entity | None = None
+    #: Texts of these five that mean: not known, besides the empty one.
+    missing: list[str] = []
     reference: Column | None = None
     metadata: dict[str, str] = {}
     funding: Money = Money()
@@ -119,6 +139,13 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def canonical(self) -> bytes:
         """The same bytes for the same mapping, however its TOML is written."""
         return msgspec.json.encode(self, order="sorted")
+
+    def entities(self) -> Iterator[tuple[str, Entity]]:
+        """By what the payments came, as far as the file says: slot and columns."""
+        for slot in ENTITIES:
+            entity: Entity | None = getattr(self, slot)
+            if entity is not None and entity.columns:
+                yield slot, entity
 
     def columns(self) -> Iterator[tuple[str, str]]:
         """Each place of the mapping that names a column, and the column's name."""
@@ -132,6 +159,7 @@ class Mapping(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             yield "time.column", self.time.column
         if self.reference is not None:
             yield "reference.column", self.reference.column
+        yield from ((f"{slot}.column", column) for slot, entity in self.entities() for column in entity.columns)
         yield from ((f"metadata.{name}", column) for name, column in self.metadata.items())
         yield from (("rows.not_null", column) for column in self.rows.not_null)
 
@@ -157,6 +185,10 @@ def load_mapping(text: str) -> Mapping:
         raise BadMapping(f"rows.order: {mapping.rows.order!r} is neither 'file' nor 'time'")
     if mapping.rows.order == "time" and mapping.time is None:
         raise BadMapping("rows.order: 'time' needs a time column; add a table [time] with column = \"…\"")
+    for slot in ENTITIES:
+        entity: Entity | None = getattr(mapping, slot)
+        if slot != "place" and entity is not None and not entity.columns:  # a place may be coordinates alone
+            raise BadMapping(f"{slot}.column: name the column, or leave the table out")
     for name in ("row", "time"):
         if name in mapping.metadata:
             raise BadMapping(f"metadata.{name}: the import writes this name itself; choose another name for the column")

@@ -22,11 +22,12 @@ class Problem(StrEnum):
     TYPE_UNKNOWN = "type_unknown"
     TIME_MISSING = "time_missing"
     TEXT_TOO_LONG = "text_too_long"
+    ORIGIN_TOO_LONG = "origin_too_long"
     NULL_VALUE = "null_value"
 
 
 class Explanation(NamedTuple):
-    """The place of the mapping whose column is at fault, what is wrong, and the fix."""
+    """The places of the mapping whose columns are at fault, what is wrong, and the fix."""
 
     place: str
     wrong: str
@@ -62,6 +63,11 @@ EXPLANATIONS: Final[dict[Problem, Explanation]] = {
     ),
     Problem.TEXT_TOO_LONG: Explanation(
         "reference.column", "reference and metadata are too long together", "map fewer or shorter columns"
+    ),
+    Problem.ORIGIN_TOO_LONG: Explanation(
+        "instrument.column device.column network.column place.column category.column",
+        "an instrument, device, network, place or category has more than 200 characters",
+        "map another column",
     ),
     Problem.NULL_VALUE: Explanation("rows.not_null", "a column of rows.not_null is empty", "fill it in"),
 }

@@ -2,7 +2,7 @@
 
 The shape: ``row`` int64 (from 1, header not counted), ``payer`` and ``payee`` text with prefix,
 ``amount_minor`` int64, ``currency`` and ``type`` text, ``reference`` text or null, ``metadata``
-struct of texts or nulls, ``problem`` text (null = the row is a payment).
+and ``origin`` structs of texts or nulls, ``problem`` text (null = the row is a payment).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import polars as pl
 
 from penstock.contracts.money import CURRENCIES, MAX_AMOUNT_MINOR
-from penstock.prepare.importing.mapping import TYPES, Mapping, OnBadRow, Party, Rounding, Unit, Word
+from penstock.prepare.importing.mapping import ENTITIES, TYPES, Entity, Mapping, OnBadRow, Party, Rounding, Unit, Word
 from penstock.prepare.importing.problems import EXPLANATIONS, Problem
 
 _NUMBERS: Final = (pl.Decimal, pl.String)
@@ -23,6 +23,7 @@ _NOISE_DIGITS: Final = 6
 #: What the API takes by default: JSON bytes of reference and metadata, and characters of a reference.
 _TEXT_BYTES: Final = 1_024
 _REFERENCE_CHARACTERS: Final = 140
+_ORIGIN_CHARACTERS: Final = 200
 
 
 class BadFile(ValueError):
@@ -63,6 +64,7 @@ def normalise(frame: pl.LazyFrame, mapping: Mapping) -> pl.LazyFrame:
         kind.alias("type"),
         _text(mapping.reference.column).alias("reference") if mapping.reference else pl.lit(None, pl.String).alias("reference"),
         _metadata(mapping).alias("metadata"),
+        _origin(mapping).alias("origin"),
         when.alias("when"),
         _problem(mapping, scaled, currency, kind, when).alias("problem"),
     )
@@ -83,7 +85,7 @@ def check_rows(rows: pl.LazyFrame, mapping: Mapping) -> dict[str, int]:
 
 def _describe(problem: Problem, row: int, mapping: Mapping) -> str:
     place, wrong, fix = EXPLANATIONS[problem]
-    columns = ", ".join(repr(column) for at, column in mapping.columns() if at == place) or "none"
+    columns = ", ".join(repr(column) for at, column in mapping.columns() if at in place.split()) or "none"
     return f'row {row}, column {columns} ({place}): {wrong}; {fix}, or set rows.on_bad_row = "skip" to leave such rows out'
 
 
@@ -160,6 +162,25 @@ def _metadata(mapping: Mapping) -> pl.Expr:
     return pl.struct([text.alias(name) for name, text in fields.items()])
 
 
+def _origin(mapping: Mapping) -> pl.Expr:
+    """By what each payment came: a struct of the five texts, null where the file does not say."""
+    known = {slot: _entity(entity, mapping.missing) for slot, entity in mapping.entities()}
+    return pl.struct([known.get(slot, pl.lit(None, pl.String)).alias(slot) for slot in ENTITIES])
+
+
+def _entity(entity: Entity, missing: list[str]) -> pl.Expr:
+    """The text of an entity; a part that is missing makes all of it missing."""
+    parts = [_text(column).str.strip_chars() for column in entity.columns]
+    known = [pl.when(~part.is_in(["", *missing])).then(part) for part in parts]
+    return known[0] if len(known) == 1 else pl.concat_str(*known, separator="|")
+
+
+def _origin_characters(mapping: Mapping) -> pl.Expr:
+    """The length of the longest of the five texts."""
+    lengths = [_entity(entity, mapping.missing).str.len_chars().fill_null(0) for _, entity in mapping.entities()]
+    return pl.max_horizontal(lengths) if lengths else pl.lit(0)
+
+
 def _text_bytes(mapping: Mapping) -> pl.Expr:
     """The most that reference and metadata can take as JSON; a reference above 140 characters counts as too much."""
     columns = {**mapping.metadata, **({"time": mapping.time.column} if mapping.time else {})}
@@ -195,6 +216,7 @@ def _problem(mapping: Mapping, scaled: pl.Expr, currency: pl.Expr, kind: pl.Expr
         Problem.TYPE_UNKNOWN: kind.is_null() | ~kind.is_in(list(TYPES)),
         Problem.TIME_MISSING: when.is_null(),
         Problem.TEXT_TOO_LONG: _text_bytes(mapping) > _TEXT_BYTES,
+        Problem.ORIGIN_TOO_LONG: _origin_characters(mapping) > _ORIGIN_CHARACTERS,
         Problem.NULL_VALUE: pl.any_horizontal(empty) if empty else pl.lit(False),
     }
     found = pl.lit(None, pl.String)

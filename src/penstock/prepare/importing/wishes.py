@@ -93,5 +93,6 @@ def _payment(row: dict[str, Any], accounts: AnyMapping[AccountKey, str]) -> Comm
         "payee": accounts[AccountKey(row["payee"], row["currency"])], "amount_minor": row["amount_minor"],
         "currency": row["currency"], "type": row["type"],
         "metadata": {name: text for name, text in row["metadata"].items() if text is not None},
+        **{name: text for name, text in row["origin"].items() if text is not None},
     }  # fmt: skip
     return body | ({"reference": row["reference"]} if row["reference"] else {})
