@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 #: Folders of tests that run a lane, in this process or in another.
-_WITH_LANES = {"app", "bench", "chaos", "edge", "importing", "journey", "process", "review"}
+_WITH_LANES = {"app", "bench", "chaos", "edge", "importing", "journey", "office", "prepare", "process", "review"}
 
 
 def warm(items: list[pytest.Item]) -> None:
