@@ -11,7 +11,7 @@ from support.labelled import DAY_US
 from support.measured import intents_of, random_intents
 
 from penstock.improve.backtest.assumptions import Assumptions
-from penstock.improve.backtest.bootstrap import difference, draw_figures, interval
+from penstock.improve.backtest.bootstrap import bounded_repeats, difference, draw_figures, interval
 from penstock.improve.backtest.intents import Intents
 from penstock.improve.backtest.measuring import NothingToMeasure, Plan, System, Threshold, measure
 
@@ -139,3 +139,10 @@ def test_too_few_draws_give_no_interval() -> None:
     assert interval(np.arange(10.0)) is None
     assert difference(np.full(100, np.inf), np.full(100, np.inf)) is None
     assert draw_figures([lambda _: {"x": 1.0}], 5, 0, 1) == [{}]
+
+
+def test_many_intents_are_drawn_less_often() -> None:
+    assert bounded_repeats(200, 1_000) == 200
+    assert bounded_repeats(200, 300_000) == 100
+    assert bounded_repeats(200, 10_000_000) == 50
+    assert bounded_repeats(20, 10_000_000) == 20

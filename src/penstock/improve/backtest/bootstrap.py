@@ -8,6 +8,7 @@ on the same draws, so that the interval of their difference is that of pairs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,17 @@ Float64 = NDArray[np.float64]
 Figures = Callable[[Float64], dict[str, float]]
 Interval = tuple[float, float]
 
-_TAIL = 0.025
+_TAIL: Final = 0.025
+#: Where there are many intents there is little doubt, and each draw costs more.
+_MOST_DRAWN: Final = 30_000_000
+_ENOUGH: Final = 50
 #: Below so many draws that gave a number, percentiles of 2.5 % say nothing.
-_FEWEST = 40
+_FEWEST: Final = 40
+
+
+def bounded_repeats(wanted: int, intents: int) -> int:
+    """As many draws as wanted, but over all no more than 30 million intents, except that 50 are always made."""
+    return min(wanted, max(_ENOUGH, _MOST_DRAWN // max(intents, 1)))
 
 
 def draw_figures(

@@ -74,6 +74,37 @@ def earlier_of_payer(history: History) -> Int64:
     return earlier
 
 
+@dataclass(frozen=True)
+class Grouping:
+    """Which payments make which intent, intents in the order of their first payment."""
+
+    order: Int64  # (n,) places of the payments, by intent and time
+    begins: Int64  # (intents,) where each intent begins in that order
+    by_time: Int64  # (intents,) the intents in the order of their first payment
+
+    def most(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The largest value of each intent, of values (n,) of the payments."""
+        return np.maximum.reduceat(values[self.order], self.begins)[self.by_time] if len(self.begins) else values[:0]
+
+    def of_first(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The value of the first payment of each intent."""
+        return values[self.order[self.begins[self.by_time]]]
+
+    @property
+    def sizes(self) -> Int64:
+        """Payments of each intent."""
+        sizes: Int64 = np.diff(np.r_[self.begins, len(self.order)])[self.by_time]
+        return sizes
+
+
+def group_payments(intent: Int64) -> Grouping:
+    """Group payments (n,), in the order of their time, by the number of their intent."""
+    order = np.argsort(intent, kind="stable")
+    number = intent[order]
+    begins = np.flatnonzero(np.r_[True, number[1:] != number[:-1]]) if len(number) else np.empty(0, np.int64)
+    return Grouping(order, begins, np.argsort(order[begins], kind="stable"))
+
+
 def gather_intents(
     history: History, score: NDArray[np.float32], verdict: NDArray[np.int8], as_of_us: int, earlier: Int64 | None = None
 ) -> Intents:
@@ -86,34 +117,23 @@ def gather_intents(
         as_of_us: when the labels were last looked at; younger ones than the maturity are not mature then.
         earlier: (n,) of ``earlier_of_payer``, where ``history`` is a part of a longer one.
     """
-    order = np.argsort(history.intent, kind="stable")
-    number = history.intent[order]
-    begins = np.flatnonzero(np.r_[True, number[1:] != number[:-1]]) if len(number) else np.empty(0, np.int64)
-    first = order[begins]
-    by_time = np.argsort(first, kind="stable")
-
-    def most(values: NDArray[Any]) -> NDArray[Any]:
-        return np.maximum.reduceat(values[order], begins)[by_time] if len(begins) else values[:0]
-
-    def of_first(values: NDArray[Any]) -> NDArray[Any]:
-        return values[first[by_time]]
-
-    label = most(history.label)
+    groups = group_payments(history.intent)
+    label = groups.most(history.label)
     return Intents(
-        time_us=of_first(history.time_us),
-        second_of_day=of_first(history.second_of_day),
-        payer=of_first(history.payer),
-        payee=of_first(history.payee),
-        payment_type=of_first(history.payment_type),
-        fraud_type=most(np.where(history.label == FRAUD, history.fraud_type, 0)),
-        amount_minor=most(history.amount_minor),
-        score=most(score),
-        verdict=most(verdict),
+        time_us=groups.of_first(history.time_us),
+        second_of_day=groups.of_first(history.second_of_day),
+        payer=groups.of_first(history.payer),
+        payee=groups.of_first(history.payee),
+        payment_type=groups.of_first(history.payment_type),
+        fraud_type=groups.most(np.where(history.label == FRAUD, history.fraud_type, 0)),
+        amount_minor=groups.most(history.amount_minor),
+        score=groups.most(score),
+        verdict=groups.most(verdict),
         label=label,
-        mature=(label != UNLABELLED) & most(_mature(history, as_of_us)),
-        failed=~most(~history.failed),
-        payments=np.diff(np.r_[begins, len(order)])[by_time],
-        earlier=of_first(earlier_of_payer(history) if earlier is None else earlier),
+        mature=(label != UNLABELLED) & groups.most(_mature(history, as_of_us)),
+        failed=~groups.most(~history.failed),
+        payments=groups.sizes,
+        earlier=groups.of_first(earlier_of_payer(history) if earlier is None else earlier),
     )
 
 

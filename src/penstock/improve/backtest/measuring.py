@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from penstock.improve.backtest.assumptions import Assumptions, Verdict, effectiveness_of, vars_of
-from penstock.improve.backtest.bootstrap import difference, draw_figures, interval
+from penstock.improve.backtest.bootstrap import bounded_repeats, difference, draw_figures, interval
 from penstock.improve.backtest.chances import Chances, chances_of
 from penstock.improve.backtest.episodes import find_runs, summarise_episodes
 from penstock.improve.backtest.intents import Intents
@@ -87,18 +87,18 @@ class _Evidence:
     parts: list[Ratios]  # of the slices
 
 
-def measure(systems: Sequence[System], plan: Plan, progress: Callable[[int], None] | None = None) -> Report:
+def measure(systems: Sequence[System], plan: Plan, progress: Callable[[int, int], None] | None = None) -> Report:
     """The report of the first system, and beside it, if there is a second, that one and the difference.
 
     Undefined figures (no alert, no fraud of a kind) are None. Raises `NothingToMeasure`.
     """
     evidence = [_gather(system, plan) for system in systems]
-    draws = draw_figures(
-        [_figures_of(each) for each in evidence], evidence[0].payers, plan.repeats, plan.seed, progress
-    )
+    repeats = bounded_repeats(plan.repeats, len(evidence[0].judged))
+    told = None if progress is None else lambda done: progress(done, repeats)
+    draws = draw_figures([_figures_of(each) for each in evidence], evidence[0].payers, repeats, plan.seed, told)
     reports = [_report(each, drawn, plan) for each, drawn in zip(evidence, draws, strict=True)]
     whole = reports[0]
-    whole["bootstrap"] = {"repeats": plan.repeats, "seed": plan.seed, "payers": evidence[0].payers, "level": 0.95}
+    whole["bootstrap"] = {"repeats": repeats, "seed": plan.seed, "payers": evidence[0].payers, "level": 0.95}
     if len(systems) > 1:
         whole["against"] = reports[1]
         whole["differences"] = _differences(evidence, draws)
