@@ -63,7 +63,7 @@ def test_every_reason_can_be_told(reason: Reason) -> None:
     assert ("message" in told) == (reason != Reason.OK)
 
 
-def told(kind: Kind, **fields: int) -> dict[str, Any]:
+def told(kind: Kind, **fields: float) -> dict[str, Any]:
     given = dict.fromkeys(Reply._fields, 0) | {"kind": int(kind), "status": int(Status.DONE), **fields}
     found: dict[str, Any] = msgspec.to_builtins(outcome(Reply(**given), ID, IDS))
     return found
@@ -89,6 +89,22 @@ def test_what_moves_no_money_has_no_amounts() -> None:
     assert not {"payer", "payee", "held_minor", "moved_minor", "fee_minor", "amount_minor", "payment"} & set(frozen)
     assert told(Kind.SET_CUSTOMER, seq=9, customer=4)["customer"] == IDS.encode(public.Kind.CUSTOMER, 4)
     assert "expires" not in told(Kind.SET_ACCOUNT, seq=9, payer_account=5, expires_us=NEVER_US)
+
+
+def test_a_score_is_told_of_payments_and_absent_without_a_model() -> None:
+    scored = told(Kind.PAY, seq=7, score=float(np.float32(0.05)), model_version=3)
+    assert (scored["score"], scored["model_version"]) == (0.05, 3)
+    silent = told(Kind.PAY, seq=7)
+    assert (silent["score"], silent["model_version"]) == (None, 0)
+    assert told(Kind.PAY, seq=7, score=-1.0, model_version=3)["score"] is None, "the model could not score"
+    assert "score" not in told(Kind.DEPOSIT, seq=7)
+
+
+def test_a_challenge_says_what_to_do_next() -> None:
+    asked = told(Kind.PAY, seq=7, state=int(State.CHALLENGE), reason=int(Reason.VERIFICATION_NEEDED))
+    assert (asked["state"], asked["retry"]) == ("challenge", "after_change")
+    assert asked["next_step"]["en"]
+    assert asked["next_step"]["zh"]
 
 
 def test_money_from_suspense_belongs_to_no_payment() -> None:

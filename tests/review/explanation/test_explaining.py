@@ -130,6 +130,14 @@ def test_verdicts_are_told_with_their_thresholds(staff: Staff) -> None:
     async def journey(api: Api) -> None:
         payer, payee = await api.account(10_000_000), await api.account()
         await published(api, upload_of(amount_model()))
+        command = pay(payer, payee, 25, **CAME)
+        once, again = [(await api.post("/v1/payments", command)).json() for _ in range(2)]
+        assert again == {**once, "as_of_seq": again["as_of_seq"], "replayed": True}
+        batch = [{**pay(payer, payee, 25, **CAME), "command": "pay"}, {**command, "command": "pay"}]
+        fresh, repeated = (await api.post("/v1/batch", batch)).json()
+        assert fresh["score"] == repeated["score"] == once["score"] > 0
+        other = await api.post("/v1/payments", {**command, "device": "another"})
+        assert (other.status_code, kind(other)) == (409, "id_conflict")
         blocked = await paid(api, payer, payee, 9_000)
         told = await explained(api, blocked["payment"])
         assert (blocked["state"], told["state"], told["reason"]) == ("declined", "declined", "risk_blocked")
