@@ -199,6 +199,11 @@ RECORDS = [
         control.SetApprovals(**WHY, operation="recover", approvers=3),
         {"kind": Kind.SET_APPROVALS, "amount_minor": 3, "option": Option.APPROVALS + Operation.RECOVER},
     ),
+    (
+        control.PublishModelItem(**WHY, sha256="0f" * 32, name="march"),
+        {"kind": Kind.PUBLISH_MODEL, "option": Option.MODEL_IN_FORCE},
+    ),
+    (control.WithdrawModel(**WHY), {"kind": Kind.PUBLISH_MODEL, "option": Option.MODEL_WITHDRAWN}),
 ]  # fmt: skip
 
 
@@ -212,6 +217,9 @@ def test_a_command_of_control_becomes_a_record(item: bodies.Body, record: dict[s
 def test_what_people_write_goes_beside_the_row() -> None:
     refund = bodies.RefundItem(id=ID, payment=PAYMENT, reference="r", metadata={"a": "1"})
     assert translate(refund, IDS, TERMS)[1] == b'{"metadata":{"a":"1"},"reference":"r"}'
+    model = control.PublishModelItem(**WHY, sha256="0f" * 32, name="march")
+    wanted = {"sha256": "0f" * 32, "name": "march", "reason": WHY["reason"]}
+    assert msgspec.json.decode(translate(model, IDS, TERMS)[1]) == wanted
     close = control.CloseItem(id=ID, account=ACCOUNT, reason="moved away")
     assert translate(close, IDS, TERMS)[1] == b'{"reason":"moved away"}'
     to = Party(name="Anna", account="DE89370400440532013000", agent="COBADEFFXXX")
