@@ -23,7 +23,7 @@ from penstock.process.commands import sandbox
 #: The smallest tables that the settings allow, but for customers.
 TIGHT = {
     **BUSY, "customers_max": "20", "accounts_max": "80", "holds_max": "16", "holds_per_account": "3", "own_limits_max": "16",
-    "sandbox": "1",
+    "labels_max": "16", "sandbox": "1",
 }  # fmt: skip
 FAR_AWAY = 10**6
 
@@ -167,6 +167,19 @@ SCENES[Reason.PAYMENT_NOT_IN_REVIEW] = lambda town: town.anna.follow(
 SCENES[Reason.PAYMENT_REFUNDED] = lambda town: town.bank.follow(given_back(town, "refund", town.bank), "refund")
 SCENES[Reason.PAYMENT_RETURNED] = lambda town: town.bank.follow(given_back(town, "return", town.bank), "refund")
 SCENES[Reason.PAYMENT_CHARGED_BACK] = lambda town: town.bank.follow(given_back(town, "chargeback", town.anna), "refund")
+SCENES[Reason.PAYMENT_CHALLENGED] = refused_while("challenge")
+SCENES[Reason.MODEL_UNKNOWN] = forced(Reason.MODEL_UNKNOWN)
+SCENES[Reason.MODEL_REFUSED] = forced(Reason.MODEL_REFUSED)
+SCENES[Reason.RISK_BLOCKED] = forced(Reason.RISK_BLOCKED)
+SCENES[Reason.VERIFICATION_NEEDED] = lambda town: town.bank.pay(
+    town.payer, town.payee, 10, reference="sandbox:challenge"
+)
+SCENES[Reason.NOT_LABELLABLE] = lambda town: town.bank.follow(
+    town.bank.deposit(town.payer, 5)["payment"], "label", label="fraud"
+)
+SCENES[Reason.LABEL_UNCHANGED] = lambda town: town.bank.follow(
+    town.bank.pay(town.payer, town.payee, 1)["payment"], "label", label="none"
+)
 SCENES[Reason.NOT_REFUNDABLE] = lambda town: town.bank.follow(town.bank.deposit(town.payer, 5)["payment"], "return")
 SCENES[Reason.AMOUNT_ABOVE_LEFT] = lambda town: town.bank.follow(
     town.bank.pay(town.payer, town.payee, 10)["payment"], "refund", amount_minor=11
@@ -187,6 +200,14 @@ def _(town: Town) -> dict[str, Any]:
     assert town.anna.freeze(town.frozen, "debit")["reason"] == "ok"
     soon = datetime.now(UTC) + timedelta(hours=1)
     return town.anna.freeze(town.frozen, "debit", until=soon.isoformat())
+
+
+@scene(Reason.LABELS_FULL)
+def _(town: Town) -> dict[str, Any]:
+    count = int(TIGHT["labels_max"]) + 1
+    payments = [town.bank.pay(town.payer, town.payee, 1)["payment"] for _ in range(count)]
+    label = {"command": "label", "label": "genuine"}
+    return town.bank.batch([{**label, "id": new_id(), "payment": payment} for payment in payments])[-1]
 
 
 @scene(Reason.PAYMENT_REJECTED)
@@ -358,7 +379,9 @@ def test_the_api_serves_the_same_table(town: Town) -> None:
 @pytest.mark.parametrize("word", [*sandbox.REASONS, *sandbox.STATES])
 def test_a_reference_forces_every_outcome_in_a_sandbox(town: Town, word: str) -> None:
     outcome = town.bank.pay(town.payer, town.payee, 1, reference=f"sandbox:{word}")
-    if word in sandbox.STATES:
+    if word == "challenge":
+        assert (outcome["reason"], outcome["state"], outcome["held_minor"]) == ("verification_needed", word, 0)
+    elif word in sandbox.STATES:
         assert (outcome["reason"], outcome["state"]) == ("ok", word)
         assert town.bank.follow(outcome["payment"], "cancel")["state"] == "cancelled"
     else:

@@ -65,6 +65,14 @@ def _set_account(t: Town) -> Reply:
     return _named(reply.seq)
 
 
+def _challenged(t: Town) -> Reply:
+    """By a model whose score is the first extra number."""
+    assert t.publish(0).reason == Reason.OK
+    payment = t.pay(100, extras_given=1, extra_1=life.CHALLENGED)
+    assert t.publish(0, Option.MODEL_WITHDRAWN).reason == Reason.OK
+    return payment
+
+
 #: How each state is reached.
 REACHED: dict[State, Callable[[Town], Reply]] = {
     State.NONE: lambda _: _named(10**6),
@@ -75,6 +83,7 @@ REACHED: dict[State, Callable[[Town], Reply]] = {
     State.CANCELLED: _then(_held, Kind.CANCEL),
     State.EXPIRED: _expired,
     State.DECLINED: lambda t: t.pay(10**9),
+    State.CHALLENGE: _challenged,
     State.DELAYED: lambda t: t.pay(100, flags=Flag.ORDINARY),
     State.REVIEW: _review,
     State.REJECTED: _then(_review, Kind.DECIDE_REVIEW, option=Option.REJECT),

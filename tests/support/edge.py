@@ -27,7 +27,7 @@ from penstock.state.checkpoint import Checkpointer
 from support.database import Database
 from support.lanes import next_lane, settings_for, start_lane
 
-EVERYTHING = ["customers:write", "ledger:write", "payments:write", "read"]
+EVERYTHING = ["customers:write", "ledger:write", "payments:write", "labels:write", "read"]
 ID_KEY = bytes(range(16))
 
 

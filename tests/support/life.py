@@ -108,6 +108,8 @@ _FORCES = (
 )
 #: Factors, and how many kinds of factor they are.
 _FACTORS = ((0, 0), (Factor.PASSWORD, 1), (Factor.PASSWORD | Factor.PIN, 1), (Factor.PIN | Factor.FACE, 2), (511, 3))
+#: The first extra number that is challenged by a model that scores with it.
+CHALLENGED = 20_480
 #: Scores that the first extra number asks for, in 65536ths of what half precision holds exactly; the last is none.
 _EXTRAS = tuple(int(score * 65_536) for score in (0.125, 0.25, 0.3125, 0.375, 0.5, 0.625, 0.75, 0.9375, 1.0, 1.5))
 

@@ -21,6 +21,7 @@ from penstock.process.lane import Lane
 from penstock.state import layout as at
 from support import life
 from support.database import Database
+from support.judges import store_judges
 from support.lanes import (
     CLIENT,
     CNY,
@@ -71,7 +72,7 @@ class Town:
 
     def send_batch(self, *commands: NDArray[Any]) -> list[Reply]:
         """Send one batch; its commands have the times now, now + 1 and so on."""
-        replies = [Reply._make(int(value) for value in reply) for reply in run(self.lane, commands, self.now_us)]
+        replies = [Reply._make(reply.item()) for reply in run(self.lane, commands, self.now_us)]
         self.now_us += len(commands)
         return replies
 
@@ -131,6 +132,14 @@ class Town:
 
     def freeze(self, account: int, option: Option, **fields: Any) -> Reply:
         return self.operate(Kind.SET_ACCOUNT, payer_account=account, option=option, **fields)
+
+    def publish(self, judge: int, option: Option = Option.MODEL_IN_FORCE) -> Reply:
+        """Put one of the judges in force, or none."""
+        store_judges(self.database)
+        made = self.make(Kind.PUBLISH_MODEL, **(OPERATOR | APPROVED), tier=judge, option=option)
+        replies, _ = self.lane.process(made, {0: life.payload(made)}, self.now_us)
+        self.now_us += 1
+        return Reply._make(replies[0].item())
 
     # --- what there is
 

@@ -24,7 +24,7 @@ from penstock.kit.settings import Settings
 from penstock.kit.telemetry import set_up_logging
 from penstock.prepare.credentials import actions, rules
 
-ALL_SCOPES = ("customers:write", "ledger:write", "payments:write", "read", "operate")
+ALL_SCOPES = ("customers:write", "ledger:write", "payments:write", "labels:write", "read", "operate")
 
 
 class NoSystem(RuntimeError):

@@ -34,9 +34,11 @@ Events can be read a moment after they are committed: who owns a new account is 
 ## Whose events
 
 - A payment's: the client that sent it, and the clients of the payer's and of the payee's customer, whoever sent the
-  command that follows, the lane's own included. A payment that was declined is not told to the payee.
+  command that follows, the lane's own included. Not told to the payee: that a
+  payment was declined or challenged, or what has become known of it (`payment.labelled`).
 - An account's or a customer's: its client, and the client that sent the command.
-- Keys with the scope `operate` see all; `policy.published` and `approvals.changed` are for them alone.
+- Keys with the scope `operate` see all; `policy.published`, `approvals.changed`, `model.published` and `model.withdrawn` are for them
+  alone.
 
 ## An event
 

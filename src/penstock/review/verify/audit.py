@@ -33,7 +33,7 @@ from penstock.review.verify.sides import check_sides
 from penstock.review.verify.vectors import Vectors
 from penstock.review.verify.verdicts import Verdicts
 
-#: Rows that are worked on together: enough for numpy, few enough for memory (about 150 MB in all).
+#: Rows that are worked on together: enough for numpy, few enough for memory (about 250 MB in all).
 CHUNK_ROWS: Final = 100_000
 #: The checks in the order in which they are told.
 CHECKS: Final = (
