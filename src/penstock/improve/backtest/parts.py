@@ -53,7 +53,9 @@ def _begin(
     history: History, mapping: HistoryMapping, learned_us: int | None, until: str, test_share: float | None
 ) -> tuple[int, Word]:
     if until:
-        return read_until(until, history, _step_us(mapping), _zone(mapping)), CHOSEN_BY["until"].filled(until=until)
+        return read_until(until, history, length_of_step(mapping), _zone(mapping)), CHOSEN_BY["until"].filled(
+            until=until
+        )
     if test_share is not None:
         return read_until(str(1 - test_share), history), CHOSEN_BY["share"].filled(share=f"{test_share:.0%}")
     if learned_us is not None:
@@ -68,14 +70,15 @@ def _as_of(history: History, mapping: HistoryMapping, as_of: str) -> int:
     A mapping that gives a delay in place of a column of label times says that the file's labels are final.
     """
     if as_of:
-        return read_until(as_of, history, _step_us(mapping), _zone(mapping))
+        return read_until(as_of, history, length_of_step(mapping), _zone(mapping))
     last = int(history.time_us[-1])
     if mapping.label is None or mapping.label.known is None:
         return last + max(history.maturity_us, mapping.delay_us or 0)
     return max(last, int(history.known_us[history.label == FRAUD].max(initial=last)))
 
 
-def _step_us(mapping: HistoryMapping) -> int | None:
+def length_of_step(mapping: HistoryMapping) -> int | None:
+    """How long a step is, in µs; None where the file has times."""
     return mapping.step_us if mapping.time.unit is TimeUnit.STEP else None
 
 

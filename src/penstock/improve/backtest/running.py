@@ -23,7 +23,7 @@ from penstock.improve.backtest.intents import (
     starts,
 )
 from penstock.improve.backtest.measuring import Plan, Report, System, Threshold, measure, without_nan
-from penstock.improve.backtest.parts import Part, choose_part
+from penstock.improve.backtest.parts import Part, choose_part, length_of_step
 from penstock.improve.backtest.ranking import auc_roc, average_precision, draw_curve, order_scores
 from penstock.improve.backtest.words import MISSING, WARNINGS
 from penstock.improve.history.columns import History
@@ -109,6 +109,7 @@ def run_backtest(
     report = measure([each.system for each in judgements], plan, lambda done, total: progress("bootstrap", done, total))
     clock.time("measuring", begun)
     report |= _about(history, test, models, pack, report["immature"])
+    report["test"]["step_us"] = length_of_step(mapping)
     if pack is not None:
         report["rules"] = _rules(pack, judgements[0].fired, test)
     if not models:

@@ -169,7 +169,7 @@ def _slices(report: Report) -> Sheet:
 
 def _over_time(report: Report) -> Sheet:
     rows: list[tuple[Cell, ...]] = [
-        (moment(each["from_us"])[5:], f"{each['rows']:,}", f"{each['frauds']:,}", f"{each['alerts']:,}", percent(each["precision"]), Bar(each["precision"]), percent(each["recall"]), percent(each["false_positive_rate"]))
+        (moment(each["from_us"], report), f"{each['rows']:,}", f"{each['frauds']:,}", f"{each['alerts']:,}", percent(each["precision"]), Bar(each["precision"]), percent(each["recall"]), percent(each["false_positive_rate"]))
         for each in report["over_time"]
     ]  # fmt: skip
     columns = _words("period", "rows", "frauds", "alerts", "precision", "", "recall", "rate")
@@ -257,14 +257,14 @@ def heading(report: Report) -> Iterator[Word]:
     test = report["test"]
     yield WORDS["about_test"].filled(
         payments=f"{report['payments']:,}",
-        begin=moment(test["from_us"]),
-        end=moment(test["to_us"]),
-        as_of=moment(test["as_of_us"]),
+        begin=moment(test["from_us"], report),
+        end=moment(test["to_us"], report),
+        as_of=moment(test["as_of_us"], report),
     )
     yield WORDS["chosen_by"].filled(how=Word(**test["chosen_by"]))
     yield WORDS["about_rows"].filled(
         **{name: f"{report[name]:,}" for name in ("intents", "rows", "frauds", "unlabelled", "immature")},
-        days=f"{test['maturity_days']:g}",
+        days=f"{test['maturity_days']:.4g}",
     )
     if report["payments_per_second"]:
         yield WORDS["speed"].filled(speed=f"{report['payments_per_second']:,.0f}")
@@ -293,9 +293,12 @@ def title_of(report: Report) -> str:
     return " + ".join(names)
 
 
-def moment(time_us: int) -> str:
-    """A time in UTC, to the minute."""
-    return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M")
+def moment(time_us: int, report: Report) -> str:
+    """A time in UTC (hence the Z), to the minute, or a step where the file counts steps."""
+    step_us = report["test"]["step_us"]
+    if step_us:
+        return f"step {time_us // step_us:,}"
+    return datetime.fromtimestamp(time_us / 1e6, UTC).strftime("%Y-%m-%d %H:%MZ")
 
 
 def number(value: float | None) -> str:

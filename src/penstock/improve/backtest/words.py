@@ -104,7 +104,7 @@ WORDS: Final = {
     "review": Word("review", "人工审核"),
     "block": Word("block", "阻断"),
     "speed": Word("{speed} payments/s through the kernels.", "内核每秒处理 {speed} 笔。"),
-    "about_test": Word("{payments} payments replayed; the test runs from {begin} to {end} UTC, labels as of {as_of}.", "回放 {payments} 笔支付；测试期为 {begin} 至 {end}（UTC），标注截至 {as_of}。"),
+    "about_test": Word("{payments} payments replayed; the test runs from {begin} to {end}, labels as of {as_of}.", "回放 {payments} 笔支付；测试期为 {begin} 至 {end}，标注截至 {as_of}。"),
     "chosen_by": Word("The test is {how}.", "测试期取自：{how}。"),
     "about_rows": Word("{intents} payment intents in it, {rows} measured, {frauds} of them frauds; {unlabelled} unlabelled and {immature} younger than the maturity of {days} days are not measured.", "其中支付意图 {intents} 个，计分 {rows} 个，含欺诈 {frauds} 个；未标注 {unlabelled} 个、未满 {days} 天成熟期 {immature} 个，不计分。"),
     "at_rates": Word("At some rates of false positives (FPR)", "给定误报率下"),
