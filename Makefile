@@ -46,9 +46,10 @@ lint: setup ## formatting rules, types and import contracts
 	@$(BIN)/mypy || { echo 'remedy: give the types that mypy asks for'; exit 1; }
 	@$(BIN)/lint-imports --no-cache || { echo 'remedy: see "The house" in ARCHITECTURE.md; a contract is changed openly, with a reason'; exit 1; }
 
-docs: setup ## write docs/reasons.md, docs/states.md and docs/sandbox.md anew from the tables in the code
+docs: setup ## write the tables in docs/ anew that are rendered from the code: reasons, states, events, features, sandbox
 	@$(BIN)/python -m penstock.contracts.reasons_doc docs
 	@$(BIN)/python -m penstock.contracts.events_doc docs
+	@$(BIN)/python -m penstock.contracts.features_doc docs
 	@$(BIN)/python -m penstock.process.commands.sandbox docs
 
 format: setup ## put imports and simple matters in order

@@ -24,6 +24,8 @@ EXTRAS: Final = 4
 UNKNOWN: Final = -1.0
 UNKNOWN_SIGNED: Final = -32.0
 MOST_SIGNED: Final = 16.0
+#: … and where ± 31 is room enough for any number that a caller sends.
+MOST_EXTRA: Final = 31.0
 
 
 class Entity(IntEnum):
@@ -81,6 +83,10 @@ class Measure(IntEnum):
     RECEIVED_RATIO = 28
     RECEIVED_GAP = 29
     FAILED = 30
+    SUM_HOUR = 31
+    # of payees only
+    FRAUD_SHARE_WEEK = 32
+    FRAUD_SHARE_EVER = 33
 
 
 class Group(StrEnum):
@@ -148,25 +154,28 @@ TERMS: Final = {
     Measure.RECEIVED_RATIO: Term(Group.PASS_THROUGH, "log2 of the ratio", "half-life 1 day", _S, "amount against the money received within about a day", "金额与约一天内收款之比"),
     Measure.RECEIVED_GAP: Term(Group.PASS_THROUGH, "log2(1 + s)", "", _P, "time since money was received", "距上次收款的时间"),
     Measure.FAILED: Term(Group.FAILURES, "log2(1 + payments)", "half-life 1 day", _P, "declined payments within about a day, from the second second on", "约一天内被拒绝的支付"),
+    Measure.SUM_HOUR: Term(Group.FREQUENCY, "log2(1 + minor units)", "half-life 1 hour", _P, "money within about an hour", "约一小时内的金额"),
+    Measure.FRAUD_SHARE_WEEK: Term(Group.LABELS, "share", "half-life 7 days", _P, "share of fraud among the payments of which it became known within about a week", "约一周内获知结果的支付中的欺诈比例"),
+    Measure.FRAUD_SHARE_EVER: Term(Group.LABELS, "share", "ever", _P, "share of fraud among all payments of which it was ever known", "历来已知支付中的欺诈比例"),
 }  # fmt: skip
 
 #: The measures that each entity has in the vector, in the order of the slots.
 _CHOSEN: Final = {
     Entity.PAYMENT: tuple(Measure(n) for n in range(10)),
     Entity.PAYER: (
-        Measure.SEEN, Measure.AGE, Measure.GAP, Measure.COUNT_HOUR, Measure.COUNT_DAY, Measure.COUNT_WEEK,
+        Measure.SEEN, Measure.AGE, Measure.GAP, Measure.COUNT_HOUR, Measure.COUNT_DAY, Measure.COUNT_WEEK, Measure.SUM_HOUR,
         Measure.SUM_DAY, Measure.AMOUNT_RATIO, Measure.AMOUNT_Z, Measure.PARTNERS, Measure.GENUINE, Measure.FRAUD_SHARE,
-        Measure.FRAUD_GAP, Measure.FRAUD_RUN, Measure.HOUR_HABIT, Measure.SWITCHES, Measure.SPEED,
+        Measure.FRAUD_GAP, Measure.HOUR_HABIT, Measure.SWITCHES, Measure.SPEED,
         Measure.RECEIVED_RATIO, Measure.RECEIVED_GAP, Measure.FAILED,
     ),
     Entity.PAYEE: (
-        Measure.SEEN, Measure.GAP, Measure.COUNT_HOUR, Measure.COUNT_DAY, Measure.COUNT_WEEK, Measure.SUM_DAY,
+        Measure.SEEN, Measure.AGE, Measure.GAP, Measure.COUNT_HOUR, Measure.COUNT_DAY, Measure.COUNT_WEEK, Measure.SUM_DAY,
         Measure.AMOUNT_RATIO, Measure.AMOUNT_Z, Measure.PARTNERS, Measure.GENUINE, Measure.FRAUD, Measure.FRAUD_SHARE,
-        Measure.FRAUD_GAP, Measure.FRAUD_RUN,
+        Measure.FRAUD_SHARE_WEEK, Measure.FRAUD_SHARE_EVER, Measure.FRAUD_GAP, Measure.FRAUD_RUN,
     ),
-    Entity.INSTRUMENT: (Measure.SEEN, Measure.GAP, Measure.FRAUD_SHARE),
+    Entity.INSTRUMENT: (Measure.SEEN,),
     Entity.DEVICE: (Measure.SEEN, Measure.COUNT_DAY, Measure.PARTNERS, Measure.FRAUD_SHARE),
-    Entity.NETWORK: (Measure.COUNT_DAY, Measure.PARTNERS, Measure.FRAUD_SHARE),
+    Entity.NETWORK: (Measure.PARTNERS, Measure.FRAUD_SHARE),
     Entity.PLACE: (Measure.AMOUNT_Z, Measure.FRAUD_SHARE, Measure.FRAUD_GAP),
     Entity.CATEGORY: (Measure.AMOUNT_Z, Measure.FRAUD_SHARE),
     Entity.PAYER_PAYEE: (Measure.SEEN, Measure.GAP),

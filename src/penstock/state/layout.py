@@ -58,8 +58,10 @@ WEIGHT, LOG_SUM, LOG_SQUARES, PARTNERS, GENUINE, FRAUD, TICK_AND_BUCKET = range(
 FRAUD_AND_RUN, WAITING_A, WAITING_B = range(14, 17)
 ENTITY_WIDTH: Final = 17
 # and, of payers only
-HABIT_COS, HABIT_SIN, SWITCHES, CAME_BY, WAS_AT, WAS_AT_US, RECEIVED, RECEIVED_US, FAILED, FAILED_NOW = range(17, 27)
+HABIT_COS, HABIT_SIN, SWITCHES, CAME_BY, WAS_AT, WAS_AT_US, RECEIVED, RECEIVED_US, FAILED, FAILED_NOW, SUM_HOUR = range(17, 28)
 PAYER_WIDTH: Final = 28
+# … of payees only
+GENUINE_WEEK, FRAUD_WEEK, EVER = range(17, 20)
 PAYEE_WIDTH: Final = 20
 
 # sets of entities that are found by a hash: a stamp, the keys, as many records, how many were driven out
@@ -135,9 +137,9 @@ LAYOUT: Final[dict[str, list[str]]] = {
     "refs": _names(REF_WIDTH, "origin_seq", "last_seq", "state", "left_minor"),
     "payers": _names(
         PAYER_WIDTH, *_ENTITY, "habit_cos", "habit_sin", "switches", "came_by", "was_at", "was_at_us", "received",
-        "received_us", "failed", "failed_now",
+        "received_us", "failed", "failed_now", "sum_hour",
     ),
-    "payees": _names(PAYEE_WIDTH, *_ENTITY),
+    "payees": _names(PAYEE_WIDTH, *_ENTITY, "genuine_week", "fraud_week", "ever"),
     "entities": [
         "stamp_us", *(f"key_{way}" for way in range(ENTITY_WAYS)),
         *(f"{name}_{way}" for way in range(ENTITY_WAYS) for name in _ENTITY), "evictions",

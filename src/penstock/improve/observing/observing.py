@@ -21,6 +21,8 @@ _HASHED: Final = ("instrument", "device", "network", "place", "category")
 _MOST_PAIRS: Final = 1 << 24
 #: History needs no secret against collisions made on purpose.
 _HASH_KEY: Final = 0x5EED
+#: The seventh of a maturity is at least a second, so that its count since 1970 has room in a record.
+_LEAST_MATURITY_US: Final = 7_000_000
 
 
 class Observation(NamedTuple):
@@ -44,7 +46,7 @@ def observe(history: History, progress: Callable[[int], None] | None = None) -> 
 def replay(history: History, progress: Callable[[int], None] | None = None) -> Observation:
     """``observe``, with the memory afterwards and the time that it took."""
     events, places = events_of(history)
-    state = reserve(_capacity(history), _HASH_KEY, history.maturity_us)
+    state = reserve(_capacity(history), _HASH_KEY, max(history.maturity_us, _LEAST_MATURITY_US))
     vectors = np.zeros((len(history), SLOTS), np.float16)
     is_attempt = events["kind"] == ATTEMPT
     scratch, wide = make_scratch(), np.zeros((_CHUNK, SLOTS), np.float32)
@@ -66,7 +68,7 @@ def replay(history: History, progress: Callable[[int], None] | None = None) -> O
 
 def _capacity(history: History) -> Capacity:
     """Room enough that hardly anything is driven out: this is the past, nobody invents devices."""
-    accounts = int(max(history.payer.max(initial=1), history.payee.max(initial=1)))
+    accounts = int(max(history.payer.max(initial=1), history.payee.max(initial=1)) + history.place.max(initial=0))
     entities = sum(int(getattr(history, name).max(initial=0)) for name in _HASHED)
     pairs = min(4 * len(history) + 16, _MOST_PAIRS)
     return Capacity(

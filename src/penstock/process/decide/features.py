@@ -18,6 +18,7 @@ from penstock.process.decide.measures import (
     MEASURES,
     measure_entity,
     measure_pair,
+    measure_payee,
     measure_payer,
     measure_payment,
 )
@@ -81,6 +82,7 @@ def describe(state: Any, event: Any, scratch: Any, vector: Any) -> None:
     if payee > 0:
         _begin(scratch)
         measure_entity(state.payees[payee], time_us, amount, maturity_us, scratch)
+        measure_payee(state.payees[payee], time_us, maturity_us, scratch)
         _take(_PAYEE, scratch, vector)
     _describe_entity(state, _INSTRUMENT, event["instrument"], time_us, amount, scratch, vector)
     _describe_entity(state, _DEVICE, event["device"], time_us, amount, scratch, vector)

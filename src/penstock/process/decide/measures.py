@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.contracts.features import MOST_SIGNED, UNKNOWN_SIGNED, Measure
+from penstock.contracts.features import MOST_EXTRA, MOST_SIGNED, UNKNOWN_SIGNED, Measure
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
 from penstock.state.behaviour.decay import (
@@ -25,7 +25,22 @@ from penstock.state.behaviour.decay import (
     log2_seconds,
 )
 from penstock.state.behaviour.learning import COSINES, SINES, failures
-from penstock.state.behaviour.records import first_us, known_at, matured_by, seen
+from penstock.state.behaviour.payees import (
+    frauds_ever,
+    genuine_ever,
+    matured_in_week,
+    matured_payments,
+    week_at,
+)
+from penstock.state.behaviour.records import (
+    LOG_ONE,
+    SQUARE_ONE,
+    WEIGHT_ONE,
+    first_us,
+    known_at,
+    matured_by,
+    seen,
+)
 
 MEASURES: Final = len(Measure)
 _SEEN, _AGE, _GAP = int(Measure.SEEN), int(Measure.AGE), int(Measure.GAP)
@@ -35,11 +50,14 @@ _PARTNERS, _GENUINE, _FRAUD = int(Measure.PARTNERS), int(Measure.GENUINE), int(M
 _SHARE, _FRAUD_GAP, _RUN = int(Measure.FRAUD_SHARE), int(Measure.FRAUD_GAP), int(Measure.FRAUD_RUN)
 _HABIT, _SWITCHES, _SPEED = int(Measure.HOUR_HABIT), int(Measure.SWITCHES), int(Measure.SPEED)
 _RECEIVED_RATIO, _RECEIVED_GAP = int(Measure.RECEIVED_RATIO), int(Measure.RECEIVED_GAP)
-_FAILED = int(Measure.FAILED)
+_FAILED, _SUM_HOUR = int(Measure.FAILED), int(Measure.SUM_HOUR)
+_SHARE_WEEK, _SHARE_EVER = int(Measure.FRAUD_SHARE_WEEK), int(Measure.FRAUD_SHARE_EVER)
 _AMOUNT, _ROUND, _HOUR, _WEEKDAY = int(Measure.AMOUNT), int(Measure.ROUNDNESS), int(Measure.HOUR), int(Measure.WEEKDAY)
 _TYPE, _CHANNEL, _EXTRA = int(Measure.TYPE), int(Measure.CHANNEL), int(Measure.EXTRA_1)
 #: Added to the standard deviation of log2 amounts, so that two equal amounts do not make the third infinitely odd.
 _SPREAD: Final = 0.25
+#: A mean direction shorter than the 1024th part of one payment is what rounding left.
+_LEAST_LENGTH: Final = 32.0
 _KM_PER_DEGREE: Final = 111.195  # of a great circle of the mean Earth, R = 6371.0 km
 _NARROWING = np.cos(np.deg2rad(np.arange(91.0)))
 
@@ -59,10 +77,15 @@ def measure_payment(event: Any, out: Any) -> None:
     if event["channel"] > 0:
         out[_CHANNEL] = float(event["channel"])
     given = event["extras_given"]
-    out[_EXTRA] = event["extra_1"] / 65536.0 if given & 1 != 0 else UNKNOWN_SIGNED
-    out[_EXTRA + 1] = event["extra_2"] / 65536.0 if given & 2 != 0 else UNKNOWN_SIGNED
-    out[_EXTRA + 2] = event["extra_3"] / 65536.0 if given & 4 != 0 else UNKNOWN_SIGNED
-    out[_EXTRA + 3] = event["extra_4"] / 65536.0 if given & 8 != 0 else UNKNOWN_SIGNED
+    out[_EXTRA] = _extra(event["extra_1"]) if given & 1 != 0 else UNKNOWN_SIGNED
+    out[_EXTRA + 1] = _extra(event["extra_2"]) if given & 2 != 0 else UNKNOWN_SIGNED
+    out[_EXTRA + 2] = _extra(event["extra_3"]) if given & 4 != 0 else UNKNOWN_SIGNED
+    out[_EXTRA + 3] = _extra(event["extra_4"]) if given & 8 != 0 else UNKNOWN_SIGNED
+
+
+@kernel
+def _extra(fixed: int) -> float:
+    return max(min(fixed / 65536.0, MOST_EXTRA), -MOST_EXTRA)
 
 
 @kernel
@@ -95,11 +118,9 @@ def measure_entity(record: Any, time_us: int, amount: int, maturity_us: int, out
 @kernel
 def _measure_amount(record: Any, amount: int, out: Any) -> None:
     """Against the mean and the standard deviation of log2(1 + amount)."""
-    weight = record[at.WEIGHT] / 65536.0
-    if weight < 0.001:
-        return
-    mean = record[at.LOG_SUM] / 16384.0 / weight
-    variance = record[at.LOG_SQUARES] / 256.0 / weight - mean * mean
+    weight = record[at.WEIGHT] / WEIGHT_ONE  # of the last attempt, and so at least 1; what decays all three changes nothing
+    mean = record[at.LOG_SUM] / LOG_ONE / weight
+    variance = record[at.LOG_SQUARES] / SQUARE_ONE / weight - mean * mean
     ratio = log2_1024(amount + 1) / 1024.0 - mean
     out[_RATIO] = _cut(ratio)
     out[_Z] = _cut(ratio / (math.sqrt(max(variance, 0.0)) + _SPREAD))
@@ -112,8 +133,8 @@ def _cut(value: float) -> float:
 
 @kernel
 def _measure_labels(record: Any, time_us: int, maturity_us: int, out: Any) -> None:
-    matured = matured_by(record, time_us // (maturity_us // 7))
-    genuine = known_at(record, at.GENUINE, time_us) + matured * ONE
+    matured = matured_by(record, time_us, maturity_us)
+    genuine = known_at(record, at.GENUINE, time_us) + matured
     fraud = known_at(record, at.FRAUD, time_us)
     out[_GENUINE] = log2_count(genuine)
     out[_FRAUD] = log2_count(fraud)
@@ -125,12 +146,23 @@ def _measure_labels(record: Any, time_us: int, maturity_us: int, out: Any) -> No
 
 
 @kernel
+def measure_payee(record: Any, time_us: int, maturity_us: int, out: Any) -> None:
+    """What only a payee's record says."""
+    genuine = week_at(record, at.GENUINE_WEEK, time_us) + matured_in_week(record, time_us, maturity_us)
+    fraud = week_at(record, at.FRAUD_WEEK, time_us)
+    out[_SHARE_WEEK] = fraud / (fraud + genuine + ONE)
+    known = frauds_ever(record) + genuine_ever(record) + matured_payments(record, time_us, maturity_us)
+    out[_SHARE_EVER] = frauds_ever(record) / (known + 1.0)
+
+
+@kernel
 def measure_payer(record: Any, event: Any, out: Any) -> None:
     """What only a payer's record says."""
     time_us, last_us = event["time_us"], record[at.LAST_US]
     out[_HABIT] = _hour_habit(record, event["quarter"])
     out[_SWITCHES] = log2_count(decayed(record[at.SWITCHES], DAY_TICK, last_us, time_us))
     out[_FAILED] = log2_count(failures(record, time_us))
+    out[_SUM_HOUR] = log2_1024(decayed(record[at.SUM_HOUR], HOUR_TICK, last_us, time_us) + 1) / 1024.0
     if event["located"] != 0 and record[at.WAS_AT] != 0:
         out[_SPEED] = _speed(record, time_us, event["latitude_e4"], event["longitude_e4"])
     out[_RECEIVED_RATIO] = UNKNOWN_SIGNED
@@ -145,17 +177,18 @@ def _hour_habit(record: Any, quarter: int) -> float:
     """1 - the cosine of the angle to the mean direction (Mardia and Jupp, *Directional Statistics*, 2.2)."""
     cosine, sine = float(record[at.HABIT_COS]), float(record[at.HABIT_SIN])
     length = math.sqrt(cosine * cosine + sine * sine)
-    if quarter < 0 or length < 1.0:
+    if quarter < 0 or length < _LEAST_LENGTH:
         return -1.0
     return max(1.0 - (cosine * COSINES[quarter] + sine * SINES[quarter]) / (length * 32768.0), 0.0)
 
 
 @kernel
 def _speed(record: Any, time_us: int, latitude_e4: int, longitude_e4: int) -> float:
-    """log2(1 + km/h) since the last place, on a sphere made flat: exact for what is near, and fast enough to be far."""
-    north = (latitude_e4 - ((record[at.WAS_AT] >> 32) - 900_000)) / 10_000.0
+    """log2(1 + km/h) since the last place, whole km/h, on a sphere made flat at the latitude between the two."""
+    last_latitude_e4 = (record[at.WAS_AT] >> 32) - 900_000
+    north = (latitude_e4 - last_latitude_e4) / 10_000.0
     east = abs((longitude_e4 - ((record[at.WAS_AT] & 0xFFFFFFFF) - 1_800_001)) / 10_000.0)
-    east = min(east, 360.0 - east) * _NARROWING[min(abs(latitude_e4) // 10_000, 90)]
+    east = min(east, 360.0 - east) * _NARROWING[min(abs(latitude_e4 + last_latitude_e4) // 20_000, 90)]
     kilometres = math.sqrt(north * north + east * east) * _KM_PER_DEGREE
     hours = max(time_us - record[at.WAS_AT_US], 1_000_000) / 3.6e9
     return log2_1024(1 + int(min(kilometres / hours, 1e9))) / 1024.0

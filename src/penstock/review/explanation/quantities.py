@@ -77,6 +77,9 @@ SCALES: Final = {
     Measure.RECEIVED_RATIO: _TIMES,
     Measure.RECEIVED_GAP: _SECONDS,
     Measure.FAILED: _PAYMENTS,
+    Measure.SUM_HOUR: _MINOR,
+    Measure.FRAUD_SHARE_WEEK: Scale("share", _same),
+    Measure.FRAUD_SHARE_EVER: Scale("share", _same),
 }
 assert set(SCALES) == set(Measure)
 

@@ -214,10 +214,20 @@ def _seen(feature: Feature, value: float, scene: Scene) -> Said:  # noqa: ARG001
     return Said(f"Payments {of.en} before this one: {count}.", f"此前{of.zh}支付：{count} 笔。")
 
 
+_WITHIN: Final = {Measure.SUM_HOUR: Said("an hour", "一小时"), Measure.SUM_DAY: Said("a day", "一天")}
+_KNOWN: Final = {
+    Measure.FRAUD_SHARE: Said("is known", "已知"),
+    Measure.FRAUD_SHARE_WEEK: Said("became known within about a week", "约一周内获知"),
+    Measure.FRAUD_SHARE_EVER: Said("was ever known", "历来获知"),
+}
+
+
 def _sum(feature: Feature, value: float, scene: Scene) -> Said:
     of, money = _OF[feature.entity], _money(value, scene)
+    within = _WITHIN[feature.measure]
     return Said(
-        f"Within about a day the payments {of.en} came to about {money}.", f"约一天内，{of.zh}支付合计约 {money}。"
+        f"Within about {within.en} the payments {of.en} came to about {money}.",
+        f"约{within.zh}内，{of.zh}支付合计约 {money}。",
     )
 
 
@@ -243,10 +253,10 @@ def _deviation(feature: Feature, value: float, scene: Scene) -> Said:  # noqa: A
 
 
 def _share(feature: Feature, value: float, scene: Scene) -> Said:  # noqa: ARG001
-    of, share = _OF[feature.entity], percent(value)
+    of, share, known = _OF[feature.entity], percent(value), _KNOWN[feature.measure]
     return Said(
-        f"Of the payments {of.en} of which it is known, about {share} % were fraud.",
-        f"{of.zh}支付中，在已知结果的范围内约 {share}% 为欺诈。",
+        f"Of the payments {of.en} of which it {known.en}, about {share} % were fraud.",
+        f"{of.zh}支付中，在{known.zh}结果的范围内约 {share}% 为欺诈。",
     )
 
 
@@ -278,10 +288,13 @@ _SPECIAL: Final[dict[Measure, Callable[[Feature, float, Scene], Said]]] = {
     Measure.EXTRA_3: _extra,
     Measure.EXTRA_4: _extra,
     Measure.SEEN: _seen,
+    Measure.SUM_HOUR: _sum,
     Measure.SUM_DAY: _sum,
     Measure.AMOUNT_RATIO: _ratio,
     Measure.AMOUNT_Z: _deviation,
     Measure.FRAUD_SHARE: _share,
+    Measure.FRAUD_SHARE_WEEK: _share,
+    Measure.FRAUD_SHARE_EVER: _share,
     Measure.HOUR_HABIT: _habit,
     Measure.RECEIVED_RATIO: _received,
 }

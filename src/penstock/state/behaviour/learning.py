@@ -15,8 +15,9 @@ import numpy as np
 from penstock.contracts.features import Entity
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
-from penstock.state.behaviour.decay import DAY_TICK, MONTH_TICK, MOST, ONE, decayed
+from penstock.state.behaviour.decay import DAY_TICK, HOUR_TICK, MONTH_TICK, MOST, ONE, decayed
 from penstock.state.behaviour.events import ATTEMPT, LABEL
+from penstock.state.behaviour.payees import label_payee, mature_payee
 from penstock.state.behaviour.records import learn_attempt, learn_label
 from penstock.state.behaviour.sets import (
     entity_key,
@@ -64,7 +65,7 @@ def learn(state: Any, event: Any) -> None:
     if new_payer:
         _learn_payer(state, state.payers[payer], event)
     if new_payee:
-        _learn(state, state.payees[payee], event, novel & _NEW_PAYEE != 0)
+        _learn_payee(state, state.payees[payee], event, novel & _NEW_PAYEE != 0)
     if new_receiver and event["kind"] == ATTEMPT:
         _learn_received(state.payers[payee], time_us, event["amount_minor"])
     if new_instrument:
@@ -133,6 +134,20 @@ def _is_new_pair(state: Any, kind: int, payer: int, value: int, time_us: int) ->
     return state.pairs[place, at.SET_STAMP_US] < time_us
 
 
+# --- what only payees have
+
+
+@kernel
+def _learn_payee(state: Any, record: Any, event: Any, novel: bool) -> None:
+    time_us, maturity_us = event["time_us"], state.scalars[0, at.MATURITY_US]
+    if event["kind"] == LABEL:
+        mature_payee(record, time_us, maturity_us)
+        label_payee(record, time_us, event["paid_us"], event["was"], event["option"], maturity_us)
+    elif event["kind"] == ATTEMPT and event["waits"] != 0:
+        mature_payee(record, time_us, maturity_us)
+    _learn(state, record, event, novel)
+
+
 # --- what only payers have
 
 
@@ -142,6 +157,8 @@ def _learn_payer(state: Any, record: Any, event: Any) -> None:
         before_us = record[at.LAST_US]  # 0 before the first: then what decays is 0
         _learn_hour(record, before_us, event["time_us"], event["quarter"])
         _learn_way(record, before_us, event)
+        spent = decayed(record[at.SUM_HOUR], HOUR_TICK, before_us, event["time_us"])
+        record[at.SUM_HOUR] = min(spent + min(event["amount_minor"], MOST), MOST)
         if event["failed"] != 0:
             learn_failure(record, event["time_us"])
     _learn(state, record, event, event["novel"] & _NEW_PAYEE != 0)
@@ -169,7 +186,8 @@ def _learn_way(record: Any, before_us: int, event: Any) -> None:
     record[at.SWITCHES] = min(switches, MOST)
     record[at.CAME_BY] = ((network if network != 0 else last_network) << 32) | (device if device != 0 else last_device)
     if event["located"] != 0:
-        record[at.WAS_AT] = ((event["latitude_e4"] + 900_000) << 32) | (event["longitude_e4"] + 1_800_001)
+        north, east = np.int64(event["latitude_e4"]) + 900_000, np.int64(event["longitude_e4"]) + 1_800_001
+        record[at.WAS_AT] = (north << 32) | east
         record[at.WAS_AT_US] = event["time_us"]
 
 
@@ -200,7 +218,7 @@ def learn_failure(record: Any, time_us: int) -> None:
 def failures(record: Any, time_us: int) -> int:
     """The declined attempts that are known at a time, decayed by the day."""
     second, noted = time_us // 1_000_000, record[at.FAILED_NOW] >> 20
-    left = decayed(record[at.FAILED], DAY_TICK, noted * 1_000_000, second * 1_000_000)
+    left = record[at.FAILED]
     if second > noted:
-        left += (record[at.FAILED_NOW] & 0xFFFFF) * ONE
-    return min(left, MOST)
+        left = min(left + (record[at.FAILED_NOW] & 0xFFFFF) * ONE, MOST)
+    return decayed(left, DAY_TICK, noted * 1_000_000, second * 1_000_000)

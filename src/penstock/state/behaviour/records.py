@@ -23,9 +23,13 @@ from penstock.state.behaviour.decay import (
 )
 
 _SEEN_MASK: Final = (1 << 30) - 1
-#: Above this weight the habit's three sums are halved together, which changes neither mean nor variance.
-_HEAVY: Final = ONE << 18
-_LANES: Final = 8
+#: One payment in the habit's three sums: its weight, log2 and log2 squared, in units so fine that the variance, a
+#: small difference of large numbers, is right to 1/1000.
+WEIGHT_ONE, LOG_ONE, SQUARE_ONE = 1 << 20, 1 << 18, 1 << 12
+#: Above the weight of 16,384 payments the three are halved together, which changes neither mean nor variance.
+_HEAVY: Final = WEIGHT_ONE << 14
+#: In how many steps payments wait for their maturity: each is an eighth of the time, seven make a maturity.
+EIGHTHS: Final = 8
 _MOST_WAITING: Final = 32_767
 _FRAUD, _GENUINE = int(Option.LABEL_FRAUD), int(Option.LABEL_GENUINE)
 
@@ -66,9 +70,9 @@ def learn_attempt(record: Any, time_us: int, amount: int, novel: bool, waits: bo
 def _learn_amount(record: Any, last_us: int, time_us: int, amount: int) -> None:
     """Weight, sum and sum of squares of log2(1 + amount)."""
     log = log2_1024(amount + 1)
-    record[at.WEIGHT] = decayed(record[at.WEIGHT], MONTH_TICK, last_us, time_us) + ONE
-    record[at.LOG_SUM] = decayed(record[at.LOG_SUM], MONTH_TICK, last_us, time_us) + log * 16
-    record[at.LOG_SQUARES] = decayed(record[at.LOG_SQUARES], MONTH_TICK, last_us, time_us) + ((log * log) >> 12)
+    record[at.WEIGHT] = decayed(record[at.WEIGHT], MONTH_TICK, last_us, time_us) + WEIGHT_ONE
+    record[at.LOG_SUM] = decayed(record[at.LOG_SUM], MONTH_TICK, last_us, time_us) + (log << 8)
+    record[at.LOG_SQUARES] = decayed(record[at.LOG_SQUARES], MONTH_TICK, last_us, time_us) + ((log * log) >> 8)
     if record[at.WEIGHT] > _HEAVY:
         record[at.WEIGHT] >>= 1
         record[at.LOG_SUM] >>= 1
@@ -96,12 +100,18 @@ def _wait(record: Any, bucket: int, change: int) -> None:
 
 
 @kernel
-def matured_by(record: Any, bucket: int) -> int:
-    """How many waiting payments are known to be genuine in a bucket of time: all that are eight buckets old."""
+def matured_by(record: Any, time_us: int, maturity_us: int) -> int:
+    """What has become genuine since the record was last brought up to date: the payments that are eight buckets old.
+
+    Each is forgotten from the beginning of the eighth bucket after its own, whenever somebody looks.
+    """
+    length_us = maturity_us // 7
     last = record[at.TICK_AND_BUCKET] & 0xFFFFFFFF
     total = 0
-    for step in range(1, min(bucket - last, _LANES) + 1):
-        total += waiting_in(record, (last + step) & 7)
+    for step in range(1, min(time_us // length_us - last, EIGHTHS) + 1):
+        count = waiting_in(record, (last + step) & 7)
+        if count > 0:
+            total += count * max(decayed(ONE, MONTH_TICK, (last + step) * length_us, time_us), 1)
     return total
 
 
@@ -115,11 +125,11 @@ def known_at(record: Any, column: int, time_us: int) -> int:
 def mature(record: Any, time_us: int, maturity_us: int) -> None:
     """Bring what is known up to a time: waiting payments that are old enough become genuine."""
     bucket = time_us // (maturity_us // 7)
-    genuine = matured_by(record, bucket)
-    record[at.GENUINE] = min(known_at(record, at.GENUINE, time_us) + genuine * ONE, MOST)
+    genuine = matured_by(record, time_us, maturity_us)
+    record[at.GENUINE] = min(known_at(record, at.GENUINE, time_us) + genuine, MOST)
     record[at.FRAUD] = known_at(record, at.FRAUD, time_us)
     last = record[at.TICK_AND_BUCKET] & 0xFFFFFFFF
-    for step in range(1, min(bucket - last, _LANES) + 1):
+    for step in range(1, min(bucket - last, EIGHTHS) + 1):
         _wait(record, last + step, -waiting_in(record, (last + step) & 7))
     record[at.TICK_AND_BUCKET] = ((time_us // MONTH_TICK) << 32) | bucket
     if genuine > 0:
@@ -152,8 +162,8 @@ def _count_label(record: Any, time_us: int, paid_us: int, label: int, sign: int,
 def _count_unlabelled(record: Any, time_us: int, paid_us: int, sign: int, maturity_us: int) -> None:
     """A payment without a label waits, or counts as genuine since its maturity."""
     length_us = maturity_us // 7
-    if paid_us // length_us > time_us // length_us - _LANES:
+    if paid_us // length_us > time_us // length_us - EIGHTHS:
         _wait(record, paid_us // length_us, sign)
         return
-    weight = decayed(ONE, MONTH_TICK, paid_us + maturity_us, max(time_us, paid_us + maturity_us))
+    weight = decayed(ONE, MONTH_TICK, (paid_us // length_us + EIGHTHS) * length_us, time_us)
     record[at.GENUINE] = min(max(record[at.GENUINE] + sign * weight, 0), MOST)
