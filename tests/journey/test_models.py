@@ -32,6 +32,7 @@ def test_a_model_is_published_scores_and_is_withdrawn(installation: Installation
         assert bank.pay(payer, payee, 900)["model_version"] == 0
         told = model("publish", folder, *REASON)
         assert "asked for by Mina, waits for 1 more approval" in told
+        assert '  [[risk]]\n  type = "any"\n  review = 0.25\n\n' in told, "a threshold above 1 is none"
         assert model("publish", folder, *REASON) == told, "asking twice is asking once"
         assert json.loads(type_printed(told, bo.access.key))["status"] == "done"
         assert "approved by Bo" in model("publish", folder, *REASON)

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from penstock.contracts.features import BY_NAME, FEATURES, REGISTRY_VERSION, SLOTS
 from penstock.improve.learning.artifact import save_model
-from penstock.improve.learning.card import Calibration, Card, Data, Limits, Part, Parts
+from penstock.improve.learning.card import Calibration, Card, Data, Limits, Part, Parts, Rate, Threshold
 
 #: log2(1 + amount) at which the score of ``amount_model`` is a half.
 HALF_AT: Final = 10.0
@@ -53,13 +53,15 @@ def score_of(amount_minor: int, half_at: float = HALF_AT) -> float:
 
 def card_of(model: bytes, native: str = NATIVE, **changes: Any) -> Card:
     """A card that fits a model and this version."""
+    rate = Rate(0.5, 0.4, 0.6)
     part = Part(rows=10, frauds=1, from_us=0, to_us=1)
     day_us = 86_400_000_000
     data = Data("0" * 64, 10, 0, 1, 1, 1_000_000 * changes.pop("maturity_s", MATURITY_S), day_us, day_us)
     fixed: dict[str, Any] = {
         "name": "amount", "created": "", "registry_version": REGISTRY_VERSION,
         "features": [feature.name for feature in FEATURES], "data": data, "parts": Parts(part, part, part), "seed": 0,
-        "parameters": {}, "trees": 1, "versions": {}, "calibration": Calibration(1.0, 0.0), "thresholds": [],
+        "parameters": {}, "trees": 1, "versions": {}, "calibration": Calibration(1.0, 0.0),
+        "thresholds": [Threshold("review", 0.005, 0.25, rate, rate, rate), Threshold("block", 0.001, 1.5, rate, rate, rate)],
         "metrics": {}, "slices": [], "importance": {"payment.amount": 1.0}, "limits": Limits(["仅供测试"], ["for tests only"]),
         "onnx_sha256": hashlib.sha256(model).hexdigest(), "native_sha256": hashlib.sha256(native.encode()).hexdigest(),
     }  # fmt: skip

@@ -64,7 +64,7 @@ def test_another_maturity_says_which_one_is_wanted() -> None:
     with pytest.raises(Problem) as caught:
         rules.read_upload(changed(), 7 * 86_400_000_000)
     [error] = caught.value.errors
-    assert ("30 days" in error.problem, error.fix) == (True, "train with a maturity of 7 days")
+    assert ("30 days" in error.problem, "maturity_days = 7" in error.fix) == (True, True)
 
 
 def test_nothing_nests_for_ever_and_no_control_character_is_stored() -> None:

@@ -42,9 +42,10 @@ def publish(
 ) -> None:
     """Upload a model if need be, and ask that it be put in force. Scope of the key: models:write."""
     with _api(url, key, cacert) as (api, access):
-        stored = _upload(api, _load(folder))
+        loaded = _load(folder)
+        stored = _upload(api, loaded)
         model = stored["model"]
-        typer.echo(f"Model {model['name']} is stored: {model['model']}", err=as_json)
+        typer.echo(f"Model {model['name']} is stored: {model['model']}{_risk(loaded)}", err=as_json)
         if model["in_force"]:
             asked = stored["in_force"]
         else:
@@ -163,6 +164,15 @@ def _load(folder: Path) -> Model:
     from penstock.improve.learning.artifact import load_model
 
     return load_model(folder)
+
+
+def _risk(model: Model) -> str:
+    """The model's thresholds as lines of a policy, which alone says what a score does."""
+    lines = [f"  {each.action} = {each.score}" for each in model.card.thresholds if each.score <= 1]
+    if not lines:
+        return ""
+    intro = "What a score does, the policy in force says. The thresholds of the model's card, as lines of a policy:"
+    return "\n".join(("", intro, "", "  [[risk]]", '  type = "any"', *lines, ""))
 
 
 def _upload(api: Client, model: Model) -> Answer:

@@ -129,4 +129,5 @@ def _unfit(card: Card, maturity_us: int) -> Iterator[FieldError]:
     if card.data.maturity_us != maturity_us:
         days, wanted = card.data.maturity_us / _DAY_US, maturity_us / _DAY_US
         problem = f"trained with a maturity of {days:g} days; the policy's label_maturity_s says {wanted:g} days"
-        yield FieldError("card.data.maturity_us", problem, f"train with a maturity of {wanted:g} days")
+        fix = f"train again with maturity_days = {wanted:g} under [label] of the mapping"
+        yield FieldError("card.data.maturity_us", problem, fix)
