@@ -16,7 +16,7 @@ from penstock.process.decide.features import UNKNOWNS, make_scratch, observe_eve
 from penstock.state.behaviour.events import ATTEMPT
 from penstock.state.tables import Capacity, State, reserve
 
-_CHUNK: Final = 65_536
+_CHUNK: Final = 4_096  # its vectors stay in the cache while they are rounded
 _HASHED: Final = ("instrument", "device", "network", "place", "category")
 _MOST_PAIRS: Final = 1 << 24
 #: History needs no secret against collisions made on purpose.

@@ -16,6 +16,7 @@ from penstock.contracts.features import FEATURES, SLOTS, UNKNOWN, Entity, Measur
 from penstock.kit.kernels import kernel
 from penstock.process.decide.measures import (
     MEASURES,
+    PARTS,
     measure_entity,
     measure_pair,
     measure_payee,
@@ -35,11 +36,15 @@ _PAYER_NETWORK, _PAYER_PLACE = int(Entity.PAYER_NETWORK), int(Entity.PAYER_PLACE
 _SEEN: Final = int(Measure.SEEN)
 assert PAIRS == (Entity.PAYER_PAYEE, Entity.PAYER_DEVICE, Entity.PAYER_NETWORK, Entity.PAYER_PLACE)
 
-#: The slots of each entity, -1 after the last, and the measure in each slot.
+#: The slots of each entity, -1 after the last, the parts of measures that it needs, and the measure in each slot.
 _SLOTS_OF = np.full((len(Entity), SLOTS), -1, dtype=np.int64)
 for _entity in Entity:
     _own = [feature.slot for feature in FEATURES if feature.entity == _entity]
     _SLOTS_OF[_entity, : len(_own)] = _own
+_PARTS_OF = np.array(
+    [sum({PARTS[f.measure] for f in FEATURES if f.entity == entity and f.measure in PARTS}) for entity in Entity],
+    dtype=np.int64,
+)
 _MEASURE_OF = np.array([feature.measure for feature in FEATURES], dtype=np.int64)
 #: What a vector says of an entity that the caller did not name.
 UNKNOWNS: Final[NDArray[np.float32]] = np.array([feature.unknown for feature in FEATURES], dtype=np.float32)
@@ -76,12 +81,12 @@ def describe(state: Any, event: Any, scratch: Any, vector: Any) -> None:
     _take(_PAYMENT, scratch, vector)
     payer, payee = event["payer"], event["payee"]
     _begin(scratch)
-    measure_entity(state.payers[payer], time_us, amount, maturity_us, scratch)
+    measure_entity(state.payers[payer], _PARTS_OF[_PAYER], time_us, amount, maturity_us, scratch)
     measure_payer(state.payers[payer], event, scratch)
     _take(_PAYER, scratch, vector)
     if payee > 0:
         _begin(scratch)
-        measure_entity(state.payees[payee], time_us, amount, maturity_us, scratch)
+        measure_entity(state.payees[payee], _PARTS_OF[_PAYEE], time_us, amount, maturity_us, scratch)
         measure_payee(state.payees[payee], time_us, maturity_us, scratch)
         _take(_PAYEE, scratch, vector)
     _describe_entity(state, _INSTRUMENT, event["instrument"], time_us, amount, scratch, vector)
@@ -123,7 +128,7 @@ def _describe_entity(
     column = find_entity(state.entities, key)
     _begin(scratch)
     record = place[column : column + at.ENTITY_WIDTH] if column >= 0 else state.payees[0, : at.ENTITY_WIDTH]
-    measure_entity(record, time_us, amount, state.scalars[0, at.MATURITY_US], scratch)
+    measure_entity(record, _PARTS_OF[kind], time_us, amount, state.scalars[0, at.MATURITY_US], scratch)
     _take(kind, scratch, vector)
 
 

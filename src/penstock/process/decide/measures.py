@@ -43,6 +43,15 @@ from penstock.state.behaviour.records import (
 )
 
 MEASURES: Final = len(Measure)
+#: Measures that are taken together, as bits: what no feature of an entity needs is not measured.
+PAST, FREQUENCY, PARTNERS, DEVIATION, LABELS = 1, 2, 4, 8, 16
+PARTS: Final = {
+    Measure.SEEN: PAST, Measure.AGE: PAST, Measure.GAP: PAST,
+    Measure.COUNT_HOUR: FREQUENCY, Measure.COUNT_DAY: FREQUENCY, Measure.COUNT_WEEK: FREQUENCY, Measure.SUM_DAY: FREQUENCY,
+    Measure.PARTNERS: PARTNERS, Measure.AMOUNT_RATIO: DEVIATION, Measure.AMOUNT_Z: DEVIATION,
+    Measure.GENUINE: LABELS, Measure.FRAUD: LABELS, Measure.FRAUD_SHARE: LABELS, Measure.FRAUD_GAP: LABELS,
+    Measure.FRAUD_RUN: LABELS,
+}  # fmt: skip
 _SEEN, _AGE, _GAP = int(Measure.SEEN), int(Measure.AGE), int(Measure.GAP)
 _COUNT_HOUR, _COUNT_DAY, _COUNT_WEEK = int(Measure.COUNT_HOUR), int(Measure.COUNT_DAY), int(Measure.COUNT_WEEK)
 _SUM_DAY, _RATIO, _Z = int(Measure.SUM_DAY), int(Measure.AMOUNT_RATIO), int(Measure.AMOUNT_Z)
@@ -98,21 +107,33 @@ def _zeros(amount: int) -> int:
 
 
 @kernel
-def measure_entity(record: Any, time_us: int, amount: int, maturity_us: int, out: Any) -> None:
-    """What every record says; one that has never been seen has counts of 0, and no habits."""
-    count, last_us = seen(record), record[at.LAST_US]
-    out[_SEEN] = log2_1024(count + 1) / 1024.0
+def measure_entity(record: Any, parts: int, time_us: int, amount: int, maturity_us: int, out: Any) -> None:
+    """What every record says, of the ``PARTS`` asked for; one that was never seen has counts of 0, and no habits."""
+    count = seen(record)
+    if parts & PAST != 0:
+        out[_SEEN] = log2_1024(count + 1) / 1024.0
+        if count > 0:
+            out[_AGE] = log2_seconds(time_us - first_us(record))
+            out[_GAP] = log2_seconds(time_us - record[at.LAST_US])
+    if parts & FREQUENCY != 0:
+        _measure_frequency(record, time_us, out)
+    if parts & PARTNERS != 0:
+        out[_PARTNERS] = log2_count(decayed(record[at.PARTNERS], WEEK_TICK, record[at.LAST_US], time_us))
+    if parts & DEVIATION != 0:
+        out[_RATIO], out[_Z] = UNKNOWN_SIGNED, UNKNOWN_SIGNED
+        if count > 0:
+            _measure_amount(record, amount, out)
+    if parts & LABELS != 0:
+        _measure_labels(record, time_us, maturity_us, out)
+
+
+@kernel
+def _measure_frequency(record: Any, time_us: int, out: Any) -> None:
+    last_us = record[at.LAST_US]
     out[_COUNT_HOUR] = log2_count(decayed(record[at.COUNT_HOUR], HOUR_TICK, last_us, time_us))
     out[_COUNT_DAY] = log2_count(decayed(record[at.COUNT_DAY], DAY_TICK, last_us, time_us))
     out[_COUNT_WEEK] = log2_count(decayed(record[at.COUNT_WEEK], WEEK_TICK, last_us, time_us))
     out[_SUM_DAY] = log2_1024(decayed(record[at.SUM_DAY], DAY_TICK, last_us, time_us) + 1) / 1024.0
-    out[_PARTNERS] = log2_count(decayed(record[at.PARTNERS], WEEK_TICK, last_us, time_us))
-    out[_RATIO], out[_Z] = UNKNOWN_SIGNED, UNKNOWN_SIGNED
-    if count > 0:
-        out[_AGE] = log2_seconds(time_us - first_us(record))
-        out[_GAP] = log2_seconds(time_us - last_us)
-        _measure_amount(record, amount, out)
-    _measure_labels(record, time_us, maturity_us, out)
 
 
 @kernel

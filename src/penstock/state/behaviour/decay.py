@@ -7,9 +7,8 @@ touched, the same time makes the same loss but for the rounding down.
 
 from __future__ import annotations
 
-import math
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -51,8 +50,8 @@ def after_ticks(value: int, ticks: int) -> int:
 @kernel
 def log2_1024(x: int) -> int:
     """1024 log2(x) of 1 ≤ x < 2^53, to within 2."""
-    mantissa, exponent = math.frexp(float(x))
-    return (exponent - 1) * 1024 + _LOGS[int((mantissa * 2.0 - 1.0) * 1024.0)]
+    bits: Any = np.float64(x).view(np.int64)  # IEEE 754 binary64: sign, 11 bits of exponent, 52 of mantissa
+    return ((bits >> 52) - 1023) * 1024 + _LOGS[(bits >> 42) & 1023]
 
 
 @kernel
