@@ -20,12 +20,20 @@ from penstock.contracts.ids import PublicIds
 from penstock.journal import tails
 from penstock.review.explanation import actions
 from penstock.review.explanation.tail import make_tail
+from penstock.review.explanation.views import ExplanationView, Normal, ScoreView, Thresholds
 
 CAME = {
     "instrument": "card-5105", "device": "phone-77-of-li", "network": "203.0.113.9", "place": "shop-12 of Huaihai Road",
     "category": "groceries, fine", "channel": "app", "location": {"latitude": 31.2304, "longitude": 121.4737},
     "extras": [7, None], "factors": ["pin", "device"],
 }  # fmt: skip
+
+
+#: An explanation of nothing: what is tried with it is who may have one.
+NOTHING = ExplanationView(
+    "", 0, 0, "", "", "", 0, None, False, [], Thresholds(0, None, None, None, 2, "allow"), None,
+    ScoreView(None, None, None, None, None, None), Normal(None, []), [],
+)  # fmt: skip
 
 
 async def paid(api: Api, payer: str, payee: str, amount_minor: int, **more: Any) -> dict[str, Any]:
@@ -220,14 +228,10 @@ def everything(staff: Staff) -> str:
 def test_too_many_explanations_at_once_are_pushed_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "_WAITING", 1)
 
-    async def crowd() -> list[BaseException | None]:
+    async def crowd() -> list[object]:
         explainer = actions.Explainer()
-
-        async def wait() -> None:
-            async with explainer._place():
-                await asyncio.sleep(0)
-
-        return await asyncio.gather(*(wait() for _ in range(3)), return_exceptions=True)
+        return await asyncio.gather(*(explainer.run(lambda: NOTHING) for _ in range(3)), return_exceptions=True)
 
     results = asyncio.run(crowd())
     assert [getattr(result, "kind", None) for result in results] == [None, "explanations", "explanations"]
+    assert results[0] is NOTHING

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -60,30 +59,23 @@ class Used(NamedTuple):
 
 
 class Explainer:
-    """Computes contributions in threads, a few at a time."""
+    """Works explanations out in threads, a few at a time: the event loop has payments to answer."""
 
     def __init__(self) -> None:
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._waiting = 0
 
-    async def added(self, native: bytes, values: NDArray[np.float16]) -> NDArray[np.float64]:
-        """The contributions (65,) to the score of a vector (64,), in log-odds, the average of training last.
+    async def run(self, work: Callable[[], ExplanationView]) -> ExplanationView:
+        """Do some work in a thread.
 
         :raises Problem: 429 when too many wait.
         """
-        async with self._place():
-            found = await asyncio.to_thread(trees.contributions, native, values[None])
-        added: NDArray[np.float64] = found[0]
-        return added
-
-    @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
         if self._waiting >= _WAITING:
             raise too_many("explanations", "Too many explanations at once", "Nothing was computed; ask again.")
         self._waiting += 1
         try:
             async with self._free:
-                yield
+                return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
 
@@ -101,13 +93,17 @@ async def explain(seq: int, principal: Principal, reading: Reading, explainer: E
         _check_vector(row)
         policy = await _policy(connection, row, principal, reading)
         used = await _model(connection, row, principal, reading) if row.model_version else None
-    values, about = rules.vector(row), rules.scene(row)
-    facts = rules.facts(values, about)
-    score = await _score(row, used, values, facts, explainer)
+    payment = reading.ids.encode(public.Kind.PAYMENT, row.seq)
+    return await explainer.run(lambda: _explained(row, policy, used, payment, as_of_seq))
+
+
+def _explained(row: Row, policy: Policy, used: Used | None, payment: str, as_of_seq: int) -> ExplanationView:
+    values = rules.vector(row)
+    facts = rules.facts(values, rules.scene(row))
     limits = rules.thresholds(policy, row)
     verdict = rules.verdict(row, limits)
     return ExplanationView(
-        payment=reading.ids.encode(public.Kind.PAYMENT, row.seq),
+        payment=payment,
         seq=row.seq,
         as_of_seq=as_of_seq,
         time=time_text(row.time_us),
@@ -119,7 +115,7 @@ async def explain(seq: int, principal: Principal, reading: Reading, explainer: E
         summary=summary(row, verdict, limits),
         thresholds=limits,
         model=None if used is None else used.told,
-        score=score,
+        score=_score(row, used, values, facts),
         normal=rules.normal(facts, values, row),
         facts=facts,
     )
@@ -175,27 +171,25 @@ def _too_early(what: str) -> Problem:
     return unavailable("office_behind", "The back office is behind", detail)
 
 
-async def _score(
-    row: Row, used: Used | None, values: NDArray[np.float16], facts: list[Fact], explainer: Explainer
-) -> ScoreView:
+def _score(row: Row, used: Used | None, values: NDArray[np.float16], facts: list[Fact]) -> ScoreView:
     score = score_told(row.score, row.model_version)
     if used is None:
         return ScoreView(None, None, None, None, None, NO_MODEL)
     if score is None:
         return ScoreView(None, None, None, None, None, NO_SCORE)
     try:
-        added = await explainer.added(used.native, values)
+        added = trees.contributions(used.native, values[None])
     except (trees.LibraryMissing, trees.BadNative) as error:
         _log.warning("score cannot be explained", seq=row.seq, model_version=row.model_version, reason=str(error))
         absent = _NO_LIBRARY if isinstance(error, trees.LibraryMissing) else _NO_TREES
         return ScoreView(score, None, None, None, None, absent)
-    again = float(trees.score_of(added[None])[0])
+    again = float(trees.score_of(added)[0])
     if abs(again - row.score) > _NEAR:
         _log.error(
             "score is not that of its model", seq=row.seq, model_version=row.model_version, row=row.score, model=again
         )
-    causes, others = rules.causes(facts, added[:SLOTS])
-    base = float(added[SLOTS])
+    causes, others = rules.causes(facts, added[0, :SLOTS])
+    base = float(added[0, SLOTS])
     return ScoreView(score, round(_probability(base), 7), round(base, 6), causes, others, None)
 
 
