@@ -27,7 +27,7 @@ _TYPES: Final = {
 }  # fmt: skip
 _MOST_WORDS: Final = 900
 _MOST_EXTRAS: Final = 4
-#: From more own words than this on, a type is a category as well.
+#: From more words than this on, a type is a category: numbers in an order that means nothing mislead a model.
 _MANY_TYPES: Final = 10
 #: Words in names of columns that may tell what happened after the payment, or who somebody is.
 _NO_EXTRA: Final = frozenset(
@@ -205,15 +205,15 @@ def _where(proposal: Draft) -> Iterator[str]:
 
 
 def _words(proposal: Draft, data: pl.DataFrame) -> Iterator[str]:
-    for slot in ("channel", "type"):
-        choice = proposal.chosen.get(slot)
+    category, kind = proposal.chosen.get("category"), proposal.chosen.get("type")
+    many = category is None and kind is not None and kind.column.distinct > _MANY_TYPES
+    for choice in (proposal.chosen.get("channel"), None if many else kind):
         if choice is not None:
             yield _numbered(choice, data)
-    category, kind = proposal.chosen.get("category"), proposal.chosen.get("type")
     if category is not None:
         yield toml_table("category", {"column": category.column.name}, category.why)
-    elif kind is not None and kind.column.distinct > _MANY_TYPES:
-        why = "So many types are categories too, with amounts and frauds of their own."
+    elif many and kind is not None:
+        why = f"{kind.why}; so many types are categories, with amounts and frauds of their own"
         yield toml_table("category", {"column": kind.column.name}, why)
 
 
