@@ -108,9 +108,9 @@ class Lane:
         commands = commands[: len(times_us)]
         payloads = {place: body for place, body in payloads.items() if place < len(commands)}
         side_words = hash_sides(payloads, len(commands))
-        known = self._admit(commands, times_us, side_words[:, 0].copy())
+        known = self._admit(self.terms, commands, times_us, side_words[:, 0].copy())
         candidate = self._candidate(commands, payloads)
-        judged, vectors = self._decide(commands, times_us, known)
+        judged, vectors = self._decide(self.terms, commands, times_us, known)
         judged.reason[0] = judged.reason[0] if candidate is None else candidate.reason
         verdicts = make_verdicts(len(commands))
         rows = self._rows
@@ -149,13 +149,15 @@ class Lane:
     def _maturity_us(self) -> int:
         return int(self.state.scalars[0, at.MATURITY_US])
 
-    def _admit(self, commands: NDArray[Any], times_us: NDArray[np.int64], side_words: NDArray[np.int64]) -> Known:
-        return admit(self.state, self.terms, commands, times_us, side_words, self.partitions, self.writer.connection)
+    def _admit(self, terms: Terms, commands: NDArray[Any], times_us: NDArray[np.int64], side_words: NDArray[np.int64]) -> Known:
+        return admit(self.state, terms, commands, times_us, side_words, self.partitions, self.writer.connection)
 
-    def _decide(self, commands: NDArray[Any], times_us: NDArray[np.int64], known: Known) -> tuple[Judged, NDArray[Any]]:
+    def _decide(
+        self, terms: Terms, commands: NDArray[Any], times_us: NDArray[np.int64], known: Known
+    ) -> tuple[Judged, NDArray[np.float16]]:
         moment = Moment(*self._calendar.moment_of(int(times_us[0])))
         labelled = look_up_labelled(commands, self.settings.lane, self.writer.connection)
-        return self._decider.decide(self.state, self.terms, commands, times_us, moment, known, labelled)
+        return self._decider.decide(self.state, terms, commands, times_us, moment, known, labelled)
 
     def _record(
         self,
