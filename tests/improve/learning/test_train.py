@@ -91,8 +91,10 @@ def test_weights_count() -> None:
     assert odds[check.labels == FRAUD].min() > odds[check.labels == GENUINE].max()
 
 
-def test_few_frauds_carry_few_leaves() -> None:
-    assert [parameters_for(frauds).leaves for frauds in (100, 5_000, 100_000)] == [8, 16, 31]
+def test_few_frauds_carry_few_leaves_and_small_steps() -> None:
+    settings = [parameters_for(frauds) for frauds in (100, 5_000, 100_000)]
+    assert [each.leaves for each in settings] == [8, 8, 31]
+    assert [each.learning_rate for each in settings] == [0.04, 0.06, 0.1]
 
 
 def test_progress_is_told_step_by_step() -> None:
