@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from support.judges import MATURITY_S, wishes
 from support.lanes import CLIENT, CNY, POLICY, START_US, command
 
 from penstock.contracts.commands import FORCE_REASON, FORCE_STATE, Flag, Kind, Operation, Option, PaymentType
-from penstock.contracts.policy import FeeRule, LimitRule, Policy, ReviewRule
+from penstock.contracts.policy import FeeRule, LimitRule, Policy, ReviewRule, RiskRule
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import TRANSITIONS, State
 from penstock.process.lane import Lane
@@ -22,7 +23,7 @@ _TYPES: Final = [PaymentType.TRANSFER, PaymentType.PURCHASE, PaymentType.BILL]
 _COMMON: Final = [
     *[Kind.PAY] * 16, *[Kind.CLEAR] * 3, *[Kind.RELEASE] * 2, *[Kind.CANCEL] * 2, *[Kind.DEPOSIT] * 3, *[Kind.WITHDRAW] * 3,
     *[Kind.REFUND] * 5, *[Kind.RETURN] * 2, *[Kind.CHARGEBACK] * 2, *[Kind.RECOVER] * 4, *[Kind.DECIDE_REVIEW] * 6,
-    *[Kind.SET_ACCOUNT] * 2, Kind.SET_CUSTOMER, Kind.SET_APPROVALS, Kind.OPEN_CUSTOMER, Kind.OPEN_ACCOUNT,
+    *[Kind.SET_ACCOUNT] * 2, Kind.SET_CUSTOMER, Kind.SET_APPROVALS, Kind.OPEN_CUSTOMER, Kind.OPEN_ACCOUNT, *[Kind.LABEL] * 4,
 ]  # fmt: skip
 #: Reviews from small amounts on, few of them an hour, and every way in which one may end.
 REVIEWED: Final = Policy(
@@ -35,6 +36,7 @@ REVIEWED: Final = Policy(
         ReviewRule("withdrawal", "CNY", deadline_s=1_000, default="approve", above=1_000),
     ),
     reviews_per_hour=12, review_overflow="reject", review_approval_above=1_800, ordinary_s=300, next_day_s=7_200,
+    risk=(RiskRule("any", challenge=0.25, review=0.5, block=0.75),), label_maturity_s=MATURITY_S,
 )  # fmt: skip
 
 
@@ -72,13 +74,16 @@ class Caller:
             self.lane.tick(self.now_us)
 
     def furnish(self) -> None:
-        """Open eight customers with accounts and money, and put some into suspense."""
+        """Open eight customers with accounts and money, put some into suspense, and a model in force."""
         for number in range(1, 9):
             self._run(Kind.OPEN_CUSTOMER, tier=number // 4 % 2)
             self._run(Kind.OPEN_ACCOUNT, customer=number, currency=CNY)
             self._run(Kind.DEPOSIT, payee_account=15 + number, amount_minor=40_000, currency=CNY)
         suspense = Flag.OPERATES | Flag.TO_SUSPENSE
         self._run(Kind.DEPOSIT, amount_minor=3_000, currency=CNY, flags=suspense)
+        asked = {"flags": Flag.OPERATES, "maker": 1, "approval_1": 2}
+        model = self._make(Kind.PUBLISH_MODEL, option=Option.MODEL_IN_FORCE, **asked)
+        self.lane.process(model, {0: wishes()[0]}, self.now_us)
 
     def _run(self, kind: Kind, **fields: Any) -> None:
         self.lane.process(self._make(kind, **fields), {}, self.now_us)
@@ -97,6 +102,10 @@ class Caller:
             return self._make(kind, tier=self._chance.randint(0, 2))
         if kind == Kind.OPEN_ACCOUNT:
             return self._make(kind, customer=self._chance.randint(0, 10), currency=self._chance.choice([CNY, 840, 1]))
+        if kind == Kind.LABEL:
+            option = self._chance.choice([Option.LABEL_FRAUD, Option.LABEL_GENUINE, Option.LABEL_NONE])
+            flags = self._chance.choice([0, Flag.OPERATES])
+            return self._make(kind, ref_seq=self._any_payment(), option=option, flags=flags, client=self._client())
         ways = {
             Kind.SET_ACCOUNT: self._set_account, Kind.SET_CUSTOMER: self._set_customer,
             Kind.SET_APPROVALS: self._set_approvals,
@@ -121,7 +130,19 @@ class Caller:
             fields["option"] = FORCE_STATE + chance.choice([State.HELD, State.DELAYED, State.REVIEW])
         flags = chance.choice([0, 0, Flag.HOLD_ONLY, Flag.HOLD_ONLY, Flag.ORDINARY, Flag.NEXT_DAY])
         lifetime = chance.choice([0, 1_000_000, 20 * 60_000_000, 30 * HOUR_US])
-        return self._make(kind, flags=flags, payment_type=chance.choice(_TYPES), lifetime_us=lifetime, **fields)
+        return self._make(
+            kind, flags=flags, payment_type=chance.choice(_TYPES), lifetime_us=lifetime, **fields, **self._way()
+        )
+
+    def _way(self) -> dict[str, int]:
+        """By what a payment comes, and the extra number that is its score."""
+        chance = self._chance
+        factors, kinds = chance.choice([(0, 0), (1, 1), (5, 2)])
+        return {
+            "device": chance.randint(0, 3), "network": chance.randint(0, 2), "place": chance.randint(0, 2), "factors": factors,
+            "verification": kinds, "channel": chance.randint(0, 8), "extras_given": chance.choice([0, 1, 1, 1]),
+            "extra_1": chance.choice([0, 1_024, 2_048, 4_096, 8_192, 20_480, 40_960, 57_344]),
+        }  # fmt: skip
 
     def _following(self, kind: Kind) -> NDArray[Any]:
         chance = self._chance
@@ -148,6 +169,10 @@ class Caller:
         fitting = [n for n, state in self._states.items() if TRANSITIONS[State(state), kind].reason == Reason.OK]
         if fitting and self._chance.random() < 0.75:
             return self._chance.choice(fitting[-40:])
+        return self._any_payment()
+
+    def _any_payment(self) -> int:
+        """Any row of the newest, or one that is still to come."""
         return self._chance.randint(max(1, self.lane.last_seq - 600), self.lane.last_seq + 5)
 
     def _set_account(self) -> NDArray[Any]:
