@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import sys
+from importlib.abc import MetaPathFinder
 from math import comb
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 from support.models import AMOUNT, SHARE, random_vectors, small_model
 
 from penstock.contracts.features import SLOTS
-from penstock.kit.trees import BadNative, contributions, score_of
+from penstock.kit.trees import BadNative, LibraryMissing, contributions, load_lightgbm, score_of
 from penstock.process.decide.scoring import Scorer
 
 
@@ -72,3 +74,18 @@ def test_a_model_of_other_vectors_is_refused() -> None:
     other = lightgbm.train({"objective": "binary", "verbose": -1}, data, 1)
     with pytest.raises(BadNative, match="takes 2 features, a vector has 64"):
         contributions(other.model_to_string(), random_vectors(1, 1))
+
+
+class WithoutOpenMP(MetaPathFinder):
+    """A machine on which LightGBM's shared library cannot be loaded."""
+
+    def find_spec(self, name: str, path: object, target: object = None) -> None:  # noqa: ARG002 - importlib gives them
+        if name == "lightgbm":
+            raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")
+
+
+def test_a_missing_system_library_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "lightgbm")
+    monkeypatch.setattr(sys, "meta_path", [WithoutOpenMP(), *sys.meta_path])
+    with pytest.raises(LibraryMissing, match=r"libgomp\.so\.1.*apt-get install libgomp1"):
+        load_lightgbm()

@@ -15,6 +15,8 @@ from penstock.improve.history.reading import read_history
 from penstock.improve.learning.artifact import load_model
 from penstock.improve.observing.observing import observe
 
+pytestmark = pytest.mark.timeout(300)  # the first test that observes compiles the kernel
+
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
