@@ -11,6 +11,7 @@ from penstock.app.cli import (
     bank,
     bench,
     demo,
+    features,
     importing,
     keys,
     mapping,
@@ -31,7 +32,7 @@ def make_app() -> typer.Typer:
         add_completion=False,
         pretty_exceptions_enable=False,  # a pretty traceback shows local variables, keys among them
     )
-    for module in (serve, demo, importing, mapping, verify, keys, bench, bank, training, backtesting, rules, models):
+    for module in (serve, demo, importing, mapping, verify, keys, bench, bank, training, features, backtesting, rules, models):
         module.register(app)
     return app
 
