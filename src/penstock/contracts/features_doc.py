@@ -80,6 +80,15 @@ Every record (every set) carries the time of the last event that touched it: a c
 replay skips what a piece has seen. Learning looks at all stamps before it changes anything, and what one record needs of another
 (whether a partner was new) is in the event, as the row tells it.
 
+## What a feature earns
+
+`penstock features ablate FILE --mapping M --until T` grows the model on what was known at T and measures it on the payments since, with
+all features, without each group (`--entities`: each entity), and with the group alone; every variant `--seeds` times, with as many trees
+as validation gave the whole model. *Lift* is what is lost without the group: of the scores averaged over the seeds, with a 95 % interval
+over payers drawn anew (both models on the same draws) and the standard deviation over the seeds. Only what is in bold is more than chance:
+its interval leaves out 0, and it is more than twice the spread. Groups share what they know, so lifts do not add up, and a group
+without lift may still be worth much alone. `penstock features FILE --mapping M --out X.parquet` writes all features by name, with `row`, `time`, `label`, `known`.
+
 ## The table
 
 Rendered from `src/penstock/contracts/features.py`. Slots are never reused; a change of meaning is a new registry version.

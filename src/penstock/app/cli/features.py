@@ -9,7 +9,6 @@ import typer
 from typer.core import TyperGroup
 
 if TYPE_CHECKING:
-    import click
     import numpy as np
     from numpy.typing import NDArray
     from rich.console import Console
@@ -26,7 +25,7 @@ _Mapping = Annotated[
 class _ExportUnlessTold(TyperGroup):
     """``penstock features FILE`` is ``penstock features export FILE``."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the command where it is left out."""
         told = not args or args[0] in {*self.commands, "--help"}
         return super().parse_args(ctx, args if told else ["export", *args])
