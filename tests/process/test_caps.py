@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from numpy.typing import NDArray
 from support import life
 from support.database import Database
 from support.lanes import CNY
@@ -200,3 +202,18 @@ def test_approvers_have_bounds(place: Town) -> None:
         Reason.APPROVALS_MISSING
     )
     assert place.operate(Kind.SET_APPROVALS, amount_minor=0, **fields).reason == Reason.OK
+
+
+def test_no_more_payments_are_labelled_than_there_is_room_for(database: Database, home: Path) -> None:
+    """However many labels come in one batch: each counts those before it."""
+    with town(database, home, labels_max=3) as place:
+        payments = [place.pay(1) for _ in range(5)]
+
+        def label(payment: Reply, option: Option) -> NDArray[Any]:
+            return place.make(Kind.LABEL, ref_seq=payment.ref_seq, option=option)
+
+        told = place.send_batch(*(label(payment, Option.LABEL_FRAUD) for payment in payments))
+        assert [reply.reason for reply in told] == [Reason.OK] * 3 + [Reason.LABELS_FULL] * 2
+        assert place.send_batch(label(payments[0], Option.LABEL_NONE))[0].reason == Reason.OK, "one that has a label may change"
+        place.restart()
+        assert place.send_batch(label(payments[4], Option.LABEL_FRAUD))[0].reason == Reason.LABELS_FULL

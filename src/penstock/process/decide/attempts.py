@@ -53,6 +53,7 @@ def name_parties(state: Any, terms: Any, commands: Any, known: Any, judged: Any,
 
     Who owns an account never changes, so the rows written later agree with what is said here.
     """
+    labels = state.scalars[0, at.LABELS]  # with those of this batch, which are folded only when it is posted
     for i in range(commands.shape[0]):
         command = commands[i]
         if known.found_seq[i] > 0 or known.twin[i] > 0 or known.refused[i] > 0:
@@ -64,15 +65,16 @@ def name_parties(state: Any, terms: Any, commands: Any, known: Any, judged: Any,
                 events[i]["payee"] = command["payee_account"]
             judged.attempt[i] = 1
         elif command["kind"] == _LABEL:
-            judged.reason[i] = _judge_label(state, terms, command, judged.labelled[i])
+            judged.reason[i] = _judge_label(state, terms, command, judged.labelled[i], labels)
             if judged.reason[i] == 0:
                 judged.was[i] = _label_of(state, command["ref_seq"])
+                labels += 1 if judged.was[i] == 0 else 0
                 _name_labelled(events[i], judged.labelled[i], judged.was[i])
 
 
 @kernel
-def _judge_label(state: Any, terms: Any, command: Any, payment: Any) -> int:
-    """Why a label is refused, 0 = it is not."""
+def _judge_label(state: Any, terms: Any, command: Any, payment: Any, labels: int) -> int:
+    """Why a label is refused, 0 = it is not; ``labels``: how many payments carry one."""
     mine = payment["client"] == command["client"] or command["flags"] & _OPERATES != 0
     if payment["kind"] not in _STARTS or not mine:
         return _UNKNOWN
@@ -81,7 +83,7 @@ def _judge_label(state: Any, terms: Any, command: Any, payment: Any) -> int:
     was = _label_of(state, command["ref_seq"])
     if was == command["option"] or (was == 0 and command["option"] == _LABEL_NONE):
         return _UNCHANGED
-    if was == 0 and state.scalars[0, at.LABELS] >= terms.labels:
+    if was == 0 and labels >= terms.labels:
         return _FULL
     return 0
 
