@@ -220,7 +220,6 @@ class _World:
         ever_fraud, ever_genuine = self._ever(past, now)
         return {
             "genuine": math.log2(1 + genuine),
-            "fraud": math.log2(1 + fraud),
             "fraud_share": fraud / (fraud + genuine + 1),
             "fraud_share_week": week_fraud / (week_fraud + week_genuine + 1),
             "fraud_share_ever": ever_fraud / (ever_fraud + ever_genuine + 1),

@@ -72,7 +72,6 @@ class Measure(IntEnum):
     PARTNERS = 19
     # of an entity, from what has become known of its payments
     GENUINE = 20
-    FRAUD = 21
     FRAUD_SHARE = 22
     FRAUD_GAP = 23
     FRAUD_RUN = 24
@@ -144,7 +143,6 @@ TERMS: Final = {
     Measure.AMOUNT_Z: Term(Group.DEVIATION, "standard deviations of log2", "half-life 30 days", _S, "how unusual the amount is", "金额的异常程度"),
     Measure.PARTNERS: Term(Group.PARTNERS, "log2(1 + new partners)", "half-life 7 days", _P, "first payments with new partners within about a week", "约一周内新增的交易对手"),
     Measure.GENUINE: Term(Group.LABELS, "log2(1 + payments)", _LABEL_WINDOW, _P, "payments known to be genuine", "已知为正常的支付"),
-    Measure.FRAUD: Term(Group.LABELS, "log2(1 + payments)", _LABEL_WINDOW, _P, "payments known to be fraud", "已知为欺诈的支付"),
     Measure.FRAUD_SHARE: Term(Group.LABELS, "share", _LABEL_WINDOW, _P, "share of fraud among the payments of which it is known", "已知支付中的欺诈比例"),
     Measure.FRAUD_GAP: Term(Group.LABELS, "log2(1 + s)", "", _P, "time since a fraud became known", "距上次确认欺诈的时间"),
     Measure.FRAUD_RUN: Term(Group.LABELS, "log2(1 + payments)", "", _P, "frauds known since the last payment known to be genuine", "上次确认正常支付以来的欺诈笔数"),
@@ -170,14 +168,14 @@ _CHOSEN: Final = {
     ),
     Entity.PAYEE: (
         Measure.SEEN, Measure.AGE, Measure.GAP, Measure.COUNT_HOUR, Measure.COUNT_DAY, Measure.COUNT_WEEK, Measure.SUM_DAY,
-        Measure.AMOUNT_RATIO, Measure.AMOUNT_Z, Measure.PARTNERS, Measure.GENUINE, Measure.FRAUD, Measure.FRAUD_SHARE,
+        Measure.AMOUNT_RATIO, Measure.AMOUNT_Z, Measure.PARTNERS, Measure.GENUINE, Measure.FRAUD_SHARE,
         Measure.FRAUD_SHARE_WEEK, Measure.FRAUD_SHARE_EVER, Measure.FRAUD_GAP, Measure.FRAUD_RUN,
     ),
     Entity.INSTRUMENT: (Measure.SEEN,),
     Entity.DEVICE: (Measure.SEEN, Measure.COUNT_DAY, Measure.PARTNERS, Measure.FRAUD_SHARE),
     Entity.NETWORK: (Measure.PARTNERS, Measure.FRAUD_SHARE),
-    Entity.PLACE: (Measure.AMOUNT_Z, Measure.FRAUD_SHARE, Measure.FRAUD_GAP),
-    Entity.CATEGORY: (Measure.AMOUNT_Z, Measure.FRAUD_SHARE),
+    Entity.PLACE: (Measure.COUNT_WEEK, Measure.AMOUNT_Z, Measure.FRAUD_SHARE),
+    Entity.CATEGORY: (Measure.COUNT_WEEK, Measure.AMOUNT_Z, Measure.FRAUD_SHARE),
     Entity.PAYER_PAYEE: (Measure.SEEN, Measure.GAP),
     Entity.PAYER_DEVICE: (Measure.SEEN,),
     Entity.PAYER_NETWORK: (Measure.SEEN,),

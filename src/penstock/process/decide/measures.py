@@ -42,20 +42,20 @@ from penstock.state.behaviour.records import (
     seen,
 )
 
-MEASURES: Final = len(Measure)
+MEASURES: Final = max(Measure) + 1
 #: Measures that are taken together, as bits: what no feature of an entity needs is not measured.
 PAST, FREQUENCY, PARTNERS, DEVIATION, LABELS = 1, 2, 4, 8, 16
 PARTS: Final = {
     Measure.SEEN: PAST, Measure.AGE: PAST, Measure.GAP: PAST,
     Measure.COUNT_HOUR: FREQUENCY, Measure.COUNT_DAY: FREQUENCY, Measure.COUNT_WEEK: FREQUENCY, Measure.SUM_DAY: FREQUENCY,
     Measure.PARTNERS: PARTNERS, Measure.AMOUNT_RATIO: DEVIATION, Measure.AMOUNT_Z: DEVIATION,
-    Measure.GENUINE: LABELS, Measure.FRAUD: LABELS, Measure.FRAUD_SHARE: LABELS, Measure.FRAUD_GAP: LABELS,
+    Measure.GENUINE: LABELS, Measure.FRAUD_SHARE: LABELS, Measure.FRAUD_GAP: LABELS,
     Measure.FRAUD_RUN: LABELS,
 }  # fmt: skip
 _SEEN, _AGE, _GAP = int(Measure.SEEN), int(Measure.AGE), int(Measure.GAP)
 _COUNT_HOUR, _COUNT_DAY, _COUNT_WEEK = int(Measure.COUNT_HOUR), int(Measure.COUNT_DAY), int(Measure.COUNT_WEEK)
 _SUM_DAY, _RATIO, _Z = int(Measure.SUM_DAY), int(Measure.AMOUNT_RATIO), int(Measure.AMOUNT_Z)
-_PARTNERS, _GENUINE, _FRAUD = int(Measure.PARTNERS), int(Measure.GENUINE), int(Measure.FRAUD)
+_PARTNERS, _GENUINE = int(Measure.PARTNERS), int(Measure.GENUINE)
 _SHARE, _FRAUD_GAP, _RUN = int(Measure.FRAUD_SHARE), int(Measure.FRAUD_GAP), int(Measure.FRAUD_RUN)
 _HABIT, _SWITCHES, _SPEED = int(Measure.HOUR_HABIT), int(Measure.SWITCHES), int(Measure.SPEED)
 _RECEIVED_RATIO, _RECEIVED_GAP = int(Measure.RECEIVED_RATIO), int(Measure.RECEIVED_GAP)
@@ -158,7 +158,6 @@ def _measure_labels(record: Any, time_us: int, maturity_us: int, out: Any) -> No
     genuine = known_at(record, at.GENUINE, time_us) + matured
     fraud = known_at(record, at.FRAUD, time_us)
     out[_GENUINE] = log2_count(genuine)
-    out[_FRAUD] = log2_count(fraud)
     out[_SHARE] = fraud / (fraud + genuine + ONE)
     fraud_s = record[at.FRAUD_AND_RUN] >> 16
     if fraud_s > 0:

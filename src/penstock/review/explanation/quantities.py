@@ -67,7 +67,6 @@ SCALES: Final = {
     Measure.AMOUNT_Z: Scale("standard deviations", _same),
     Measure.PARTNERS: Scale("partners", _from_log),
     Measure.GENUINE: _PAYMENTS,
-    Measure.FRAUD: _PAYMENTS,
     Measure.FRAUD_SHARE: Scale("share", _same),
     Measure.FRAUD_GAP: _SECONDS,
     Measure.FRAUD_RUN: _PAYMENTS,

@@ -113,7 +113,6 @@ _COUNTED: Final = {
     Measure.COUNT_WEEK: Said("Payments {of} within about a week: {n}.", "约一周内，{of}支付：{n} 笔。"),
     Measure.PARTNERS: Said("First payments {of} with a new partner within about a week: {n}.", "约一周内，{of}支付中与新交易对手的首笔：{n} 笔。"),
     Measure.GENUINE: Said("Payments {of} known to be genuine: {n} (old ones count less).", "{of}支付中已知为正常的：{n} 笔（越早权重越低）。"),
-    Measure.FRAUD: Said("Payments {of} known to be fraud: {n} (old ones count less).", "{of}支付中已知为欺诈的：{n} 笔（越早权重越低）。"),
     Measure.FRAUD_RUN: Said("Frauds among the payments {of} since the last known to be genuine: {n}.", "自最近一笔已知正常的支付以来，{of}支付中的欺诈：{n} 笔。"),
     Measure.SWITCHES: Said("Switches of device or network by this payer within about a day: {n}.", "约一天内，该付款人更换设备或网络：{n} 次。"),
     Measure.FAILED: Said("Declined payments of this payer within about a day: {n}.", "约一天内，该付款人被拒绝的支付：{n} 笔。"),
