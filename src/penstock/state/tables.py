@@ -70,10 +70,10 @@ def reserve(capacity: Capacity, hash_key: int, maturity_us: int) -> State:
         holds_free=_zeros((slots, 1)),
         ids=_zeros((at.GENERATIONS, places, at.ID_WIDTH)),
         refs=_zeros((at.GENERATIONS, places, at.REF_WIDTH)),
-        payers=_zeros((capacity.accounts + 1, at.PAYER_WIDTH)),
-        payees=_zeros((capacity.accounts + 1, at.PAYEE_WIDTH)),
-        entities=_zeros((_power_of_two(capacity.entities / at.ENTITY_WAYS), at.ENTITY_SET_WIDTH)),
-        pairs=_zeros((_power_of_two(capacity.pairs / at.PAIR_WAYS), at.PAIR_SET_WIDTH)),
+        payers=_zeros((capacity.accounts + 1, at.PAYER_WIDTH), wide=True),
+        payees=_zeros((capacity.accounts + 1, at.PAYEE_WIDTH), wide=True),
+        entities=_zeros((_power_of_two(capacity.entities / at.ENTITY_WAYS), at.ENTITY_SET_WIDTH), wide=True),
+        pairs=_zeros((_power_of_two(capacity.pairs / at.PAIR_WAYS), at.PAIR_SET_WIDTH), wide=True),
         labels=_zeros((_power_of_two(capacity.labels * 1.5), at.LABEL_WIDTH)),
         generations=_zeros((at.GENERATIONS, at.GENERATION_WIDTH)),
         totals=_zeros((at.CURRENCY_SLOTS, at.TOTAL_WIDTH)),
@@ -93,10 +93,15 @@ def _power_of_two(least: float) -> int:
     return 1 << max(int(np.ceil(np.log2(least))), 0)
 
 
-def _zeros(shape: Sequence[int]) -> Int64:
-    """Zeroed int64 memory of its own private mapping, so that ``forget_partition`` can give pages back."""
+def _zeros(shape: Sequence[int], wide: bool = False) -> Int64:
+    """Zeroed int64 memory of its own private mapping, so that ``forget_partition`` can give pages back.
+
+    ``wide``: in pages of 2 MiB where the system has them: what is read all over at random then costs no page walks.
+    """
     count = int(np.prod(shape))
     mapping = mmap.mmap(-1, max(count * 8, 8), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if wide and sys.platform == "linux":
+        mapping.madvise(mmap.MADV_HUGEPAGE)
     return np.frombuffer(mapping, dtype=np.int64)[:count].reshape(shape)
 
 

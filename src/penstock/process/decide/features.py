@@ -23,6 +23,7 @@ from penstock.process.decide.measures import (
     measure_payer,
     measure_payment,
 )
+from penstock.process.decide.reaching import AHEAD, reach
 from penstock.state import layout as at
 from penstock.state.behaviour.events import ATTEMPT, LABEL, PAIRS
 from penstock.state.behaviour.learning import learn
@@ -56,18 +57,23 @@ def make_scratch() -> NDArray[np.float64]:
 
 
 @kernel
-def observe_events(state: Any, events: Any, scratch: Any, vectors: Any) -> None:
+def observe_events(state: Any, events: Any, scratch: Any, vectors: Any) -> int:
     """Fill the vectors (n, 64) float32 of the attempts among events (n,), in order, and learn each event.
 
-    Attempts of nobody that is known (payer 0), and other events, leave their vector as it is.
+    Attempts of nobody that is known (payer 0), and other events, leave their vector as it is. What is returned means
+    nothing: see ``reach``.
     """
+    read = 0
     for i in range(events.shape[0]):
+        if i % AHEAD == 0:
+            read ^= reach(state, events, i)
         event = events[i]
         if event["kind"] == ATTEMPT and event["payer"] > 0:
             describe(state, event, scratch, vectors[i])
             learn(state, event)
         elif event["kind"] == LABEL:
             learn(state, event)
+    return read
 
 
 @kernel
