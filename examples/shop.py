@@ -214,6 +214,8 @@ def rehearse(penstock: Penstock) -> None:
         order, answer = shop.take_order(anna, 1_00, hold_only=False, reference=f"sandbox:{state}")
         say(f"{state}: order {order.stand}, final {answer.final}, until {answer.outcome['expires'][:10]}")
         penstock.command(f"/v1/payments/{order.payment}/cancel")
+    order, answer = shop.take_order(anna, 1_00, reference="sandbox:challenge")
+    say(f"challenge: order {order.stand}, {ADVICE[answer.try_again]}")
     for told in reasons(penstock):
         order, answer = shop.take_order(anna, 1_00, reference=f"sandbox:{told['reason']}")
         say(f"{told['reason']}: order {order.stand}, {ADVICE[answer.try_again]}")

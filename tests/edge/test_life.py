@@ -285,7 +285,7 @@ def test_a_duplicate_is_reversed_with_approval(staff: Staff) -> None:
 def test_the_number_of_approvers_is_lowered_by_approval_only(staff: Staff) -> None:
     async def journey(api: Api) -> None:
         rules = (await api.get("/v1/approval-rules", "anna")).json()["approvers"]
-        assert rules == {"limits": 2, "unfreeze": 1, "review": 1, "recover": 1, "approvals": 2}
+        assert rules == {"limits": 2, "unfreeze": 1, "review": 1, "recover": 1, "approvals": 2, "publish": 1}
         path = "/v1/approval-rules"
         assert (await do(api, path, operation="unfreeze", approvers=2, **WHY))[0] == 403
         assert (await do(api, path, "anna", operation="unfreeze", approvers=2, **WHY))[0] == 201

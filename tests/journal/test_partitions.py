@@ -16,7 +16,7 @@ from penstock.journal import partitions
 
 def insert_rows(database: Database, first: int, count: int, command_id: int | None = None) -> None:
     """Insert rows as the lane does, through the parent."""
-    names = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash"}]
+    names = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash", "features"}]
     columns = [*names, "command_id", "side_hash"]
     statement = f"INSERT INTO journal ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
     rows = []

@@ -24,7 +24,7 @@ Connection = AsyncConnection[Any]
 
 def insert_rows(database: Database, first: int, last: int, *, committed: int | None = None) -> None:
     """Rows of zeros as the lane writes them; ``committed``: where the lane says that it stands."""
-    names = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash"}]
+    names = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash", "features"}]
     columns = [*names, "command_id", "side_hash"]
     statement = f"INSERT INTO journal ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
     zeros = {name: np.zeros(1, ROW)[name][0].item() for name in names}

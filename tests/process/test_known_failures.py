@@ -419,8 +419,8 @@ def test_a_forced_outcome_never_makes_or_loses_money(database: Database, home: P
     with town(database, home, town_policy(reviews_per_hour=1), sandbox=1) as place:
         for state in range(30):
             reply = place.pay(100, option=2_000 + state)
-            wanted = state if state in (State.HELD, State.DELAYED, State.REVIEW) else _CLEARED
-            assert outcome(reply) == (wanted, Reason.OK)
+            wanted = state if state in (State.HELD, State.DELAYED, State.REVIEW, State.CHALLENGE) else _CLEARED
+            assert outcome(reply) == (wanted, Reason.VERIFICATION_NEEDED if wanted == State.CHALLENGE else Reason.OK)
             place.proof()
         assert place.pay(100, option=1_000 + Reason.PAYEE_FROZEN).reason == Reason.PAYEE_FROZEN
         assert place.pay(100, option=1_000 + 999).reason == Reason.OK

@@ -15,7 +15,7 @@ from penstock.journal.encoding import COLUMNS, encode_rows
 from support.database import Database
 
 CNY = 156
-_COPY = f"COPY journal ({', '.join(COLUMNS)}, features) FROM STDIN (FORMAT BINARY)"
+_COPY = f"COPY journal ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _LANE = """
     INSERT INTO lane (lane, epoch, last_seq, digest, time_us) VALUES (0, 1, %(seq)s, %(digest)s, %(time_us)s)
     ON CONFLICT (lane) DO UPDATE SET last_seq = %(seq)s, time_us = %(time_us)s

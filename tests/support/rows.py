@@ -18,7 +18,7 @@ from support.database import Database
 #: 2026-03-01 00:00 UTC
 START_US = 1_772_323_200_000_000
 CNY = 156
-_NAMES = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash"}]
+_NAMES = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash", "features"}]
 _COLUMNS = [*_NAMES, "command_id", "side_hash"]
 _INSERT = f"INSERT INTO journal ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
 _LANE = (

@@ -70,9 +70,9 @@ def test_every_row_that_takes_effect_is_an_event_and_finds_its_clients(database:
     for client in (CLIENT, OTHER, OPERATOR):
         expected = {
             row.seq for row in rows
-            if (kind := event_type(row)) and kind not in ("policy.published", "approvals.changed")
+            if (kind := event_type(row)) and kind not in ("policy.published", "approvals.changed", "model.published", "model.withdrawn")
             and client in {row.client, row.first_client, row.customer_client, owners[row.payer_account],
-                           0 if kind.endswith(".declined") else owners[row.payee_account]}
+                           0 if kind.endswith((".declined", ".challenge", ".labelled")) else owners[row.payee_account]}
         }  # fmt: skip
         found = asyncio.run(_rows(database, lane, [client], everything=False))
         own = {row.seq for row in found if (kind := event_type(row)) and client in audience(row, kind)}

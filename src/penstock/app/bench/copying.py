@@ -16,7 +16,7 @@ from penstock.kit import db
 from penstock.kit.settings import Settings
 
 _TABLE: Final = sql.Identifier("bench_copy")
-_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, (*COLUMNS, "features")))
+_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
 _COPY: Final = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(_TABLE, _COLUMNS)
 
 
@@ -43,6 +43,7 @@ def _rows(batch: int, chance: np.random.Generator) -> NDArray[Any]:
     """Journal rows with numbers as spread as those of payments."""
     rows = np.zeros(batch, ROW)
     rows["seq"] = np.arange(1, batch + 1)
+    rows["feature_registry"] = 1  # with a vector, as attempts have
     for name in ("id_hi", "id_lo", "fingerprint"):
         rows[name] = chance.integers(-(2**63), 2**63 - 1, size=batch)
     for name in ("payer_account", "payee_account", "payer_prev_seq", "payee_prev_seq", "amount_minor", "customer", "purse"):
