@@ -29,7 +29,7 @@ serve: setup ## run everything, without traffic
 	@$(BIN)/penstock serve $(ARGS)
 
 test: setup ## all tests but the long ones, in random order, then the kernels in their other two modes; ARGS="-k heads" picks some
-	@echo 'compiling kernels; about a minute, once' && $(BIN)/python -m penstock.process.warm
+	@echo 'compiling kernels; two or three minutes, once' && $(BIN)/python -m penstock.process.warm
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -m 'not chaos' $(ARGS)
 	@test -n '$(ARGS)' || $(MAKE) --no-print-directory kernels
 
