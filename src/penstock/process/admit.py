@@ -7,6 +7,7 @@ together, once per batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ _FOLLOW_UPS = tuple(int(kind) for kind in FOLLOW_UPS)
 _PAYMENTS = (int(Kind.PAY), int(Kind.DEPOSIT), int(Kind.WITHDRAW))
 _REFUND, _PAY = int(Kind.REFUND), int(Kind.PAY)
 _FUTURE, _EXPIRED = int(Reason.ID_FROM_FUTURE), int(Reason.ID_EXPIRED)
+#: Gives the connection for a look-up, when everything that memory knows is there to be found.
+Reading = Callable[[], psycopg.Connection[Any]]
 #: What may come from outside; payments fall due, and policies are published, by the lane alone.
 _SENT = tuple(int(kind) for kind in Kind if kind not in (Kind.EXPIRE, Kind.PUBLISH))
 _MOVING = tuple(int(kind) for kind in (Kind.DEPOSIT, Kind.WITHDRAW, Kind.PAY))
@@ -55,7 +58,7 @@ def admit(
     times_us: Int64,
     side_words: Int64,
     partitions: list[Partition],
-    connection: psycopg.Connection[Any],
+    reading: Reading,
 ) -> Known:
     """Find out what posting must know of each command; ``side_words`` (n,) is the first word of its side hash.
 
@@ -65,9 +68,9 @@ def admit(
     count = len(commands)
     known = Known(*(np.zeros(count, np.int64) for _ in Known._fields))
     fingerprint_commands(commands, side_words, known.fingerprint)
-    _look_up_ids(state, terms, commands, known, partitions, connection)
+    _look_up_ids(state, terms, commands, known, partitions, reading)
     recognise(state, terms, commands, times_us, known, make_twins(count))
-    _look_up_payments(state, terms, commands, known, connection)
+    _look_up_payments(state, terms, commands, known, reading)
     return known
 
 
@@ -213,7 +216,7 @@ def _look_up_ids(
     commands: NDArray[Any],
     known: Known,
     partitions: list[Partition],
-    connection: psycopg.Connection[Any],
+    reading: Reading,
 ) -> None:
     horizon_us = _horizon_us(state)
     if horizon_us == 0:
@@ -232,7 +235,7 @@ def _look_up_ids(
         for i in places
     ]
     for place, seq, fingerprint in reader.find_ids(
-        connection, terms.lane, asked, closed[0].first_seq, closed[-1].end_seq
+        reading(), terms.lane, asked, closed[0].first_seq, closed[-1].end_seq
     ):
         known.found_seq[place] = seq
         known.found_fingerprint[place] = fingerprint
@@ -273,14 +276,14 @@ def _describe_held(hold: Any, known: Any, i: int) -> None:
 
 
 def _look_up_payments(
-    state: State, terms: Terms, commands: NDArray[Any], known: Known, connection: psycopg.Connection[Any]
+    state: State, terms: Terms, commands: NDArray[Any], known: Known, reading: Reading
 ) -> None:
     find_held(state, commands, known)
     places = np.flatnonzero(known.ref_client == 0)
     if not len(places):
         return
     hot_first_seq = int(state.scalars[0, at.FIRST_PARTITION] * state.scalars[0, at.PARTITION_ROWS]) + 1
-    payments = reader.find_payments(connection, terms.lane, commands["ref_seq"][places].tolist(), hot_first_seq)
+    payments = reader.find_payments(reading(), terms.lane, commands["ref_seq"][places].tolist(), hot_first_seq)
     for i in places:
         payment = payments.get(int(commands["ref_seq"][i]))
         if payment is not None and payment.kind in _PAYMENTS:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.contracts.commands import COMMAND, Kind
+from penstock.contracts.lane_port import STAGES
 from penstock.contracts.policy import default_policy, policy_arrays
 from penstock.contracts.row import ROW
 from penstock.kit.settings import Settings
+from penstock.kit.stages import Stages
 from penstock.process import admit, queries
 from penstock.process.decide.attempts import Moment
 from penstock.process.decide.deciding import Decider
@@ -35,7 +37,7 @@ def warm_kernels() -> None:
     fold_rows(state, system_account_rows(0, 1, 1, 0, 1))
     rows = np.zeros(2, ROW)
     times_us = np.ones(1, np.int64)
-    judged, _ = Decider(1).decide(
+    judged, _ = Decider(1, Stages(STAGES)).decide(
         state, terms, commands, times_us, Moment(0, 0), known, np.zeros(1, LABELLED)
     )
     post_batch(state, terms, commands, times_us, known, judged, 0, rows, make_verdicts(1))

@@ -3,8 +3,8 @@
 Between batches the lane copies a bounded piece (``step``); a thread of low priority writes and fsyncs
 it. The pieces of the large tables are therefore true at different sequences, which the fold allows for
 (see ``state/fold.py``); the small tables are caught together at the end, at the manifest's sequence.
-The lane calls ``step`` only when everything in memory has been committed, so a published manifest never
-lies above the journal's end. Segments that have not changed are hard links to the last checkpoint's
+The last step waits for a moment in which everything in memory has been committed, so a published manifest
+never lies above the journal's end; a piece caught before may be ahead of it. Segments that have not changed are hard links to the last checkpoint's
 files. The format is documented in docs/checkpoint-format.md.
 """
 
@@ -116,6 +116,7 @@ class Checkpointer:
         self._log = structlog.get_logger("checkpoint").bind(lane=lane)
         self._work: queue.Queue[Any] = queue.Queue(maxsize=2)
         self._pending: Iterator[Segment] | None = None
+        self._caught_all = False  # the last step is left
         self._draft: Draft | None = None  # owned by the writing thread from `_finish` until it is published
         self._last: Draft | None = None
         self._failure: Exception | None = None
@@ -136,20 +137,28 @@ class Checkpointer:
             self._draft.folder.mkdir()
             self._pending = self._plan(state)
 
-    def step(self, state: State, digest: bytes) -> None:
-        """Copy one piece. Everything in memory must have been committed, with ``digest`` at its end.
+    @property
+    def waits_for_commits(self) -> bool:
+        """Whether only the last step is left, for which everything in memory must have been committed."""
+        return self._caught_all and not self._work.full()
 
+    def step(self, state: State, digest: bytes | None) -> None:
+        """Copy one piece.
+
+        :param digest: of the journal's end, when everything in memory has been committed; None = something is on its way.
         :raises OSError: when an earlier piece could not be written (disk full, for example).
         """
         if self._failure is not None:
             raise self._failure
         if self._pending is None or self._work.full():
             return
-        segment = next(self._pending, None)
-        if segment is None:
-            self._finish(state, digest)
-        else:
+        segment = None if self._caught_all else next(self._pending, None)
+        if segment is not None:
             self._catch(state, segment)
+            return
+        self._caught_all = True
+        if digest is not None:
+            self._finish(state, digest)
 
     def _plan(self, state: State) -> Iterator[Segment]:
         """The pieces of the large tables, each about ``step_bytes`` of memory."""
@@ -203,7 +212,7 @@ class Checkpointer:
             "places": places_of(state), "hash_key": key_mark(state),
         }  # fmt: skip
         self._work.put((pieces, manifest))
-        self._pending = None
+        self._pending, self._caught_all = None, False
 
     def wait(self) -> None:
         """Return when everything handed over has been written.
