@@ -26,6 +26,7 @@ from penstock.process.post.terms import Int64, Known, Terms
 from penstock.state import layout as at
 from penstock.state.hashing import mix
 from penstock.state.holds import find_hold
+from penstock.state.reaching import AHEAD, reach_ids
 from penstock.state.recent import find_id
 from penstock.state.tables import State
 
@@ -149,6 +150,8 @@ def recognise(state: Any, terms: Any, commands: Any, times_us: Any, known: Any, 
     :param twins: zeroed, a power of two of places, more than twice as many as commands.
     """
     for i in range(commands.shape[0]):
+        if i % AHEAD == 0:
+            reach_ids(state, commands, i)
         command = commands[i]
         seq, fingerprint = find_id(state, command["client"], command["id_hi"], command["id_lo"])
         if seq > 0:

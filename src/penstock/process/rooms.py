@@ -27,7 +27,7 @@ class Room:
         """
         if self._durable is not None:
             self._durable.result()
-        self.rows[: self._used] = np.zeros(1, ROW)
+        self.rows.view(np.uint8)[: self._used * ROW.itemsize] = 0
         self._used, self._durable = 0, None
         return self.rows
 

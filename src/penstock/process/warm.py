@@ -17,6 +17,7 @@ from penstock.process.genesis import system_account_rows
 from penstock.process.post.batch import post_batch
 from penstock.process.post.settling import expire_due
 from penstock.process.post.terms import LABELLED, Known, make_terms, make_verdicts
+from penstock.process.reply import reply
 from penstock.state import recovery
 from penstock.state.fold import fold_rows
 from penstock.state.holds import due_by
@@ -40,7 +41,9 @@ def warm_kernels() -> None:
     judged, _ = Decider(1, Stages(STAGES)).decide(
         state, terms, commands, times_us, Moment(0, 0), known, np.zeros(1, LABELLED)
     )
-    post_batch(state, terms, commands, times_us, known, judged, 0, rows, make_verdicts(1))
+    verdicts = make_verdicts(1)
+    post_batch(state, terms, commands, times_us, known, judged, 0, rows, verdicts)
+    reply(commands, rows, verdicts, 1)
     due_by(state, 1, 1)
     recovery.replay_rows(state, rows[:0])
     expire_due(state, terms, rows, 0, 1, 1, 0)

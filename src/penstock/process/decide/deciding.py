@@ -51,7 +51,7 @@ class Decider:
 
         ``labelled`` (n,): the payments that labels are about. The memory has learned the batch afterwards.
         """
-        judged = make_judged(len(commands))._replace(labelled=labelled)
+        judged = make_judged(labelled)
         with self._stages.time("features"):
             attempts, vectors = self._observe(state, terms, commands, times_us, moment, known, judged)
         with self._stages.time("score"):
