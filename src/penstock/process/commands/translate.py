@@ -113,7 +113,7 @@ def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple
         WAYS[type(item)].pack(item, Given(hi, lo, len(payload), force, terms, known))
         for item, hi, lo, payload, force in zip(items, high, low, payloads, forced, strict=True)
     ]
-    commands = np.frombuffer(b"".join(records), dtype=COMMAND)
+    commands = np.frombuffer(bytearray().join(records), dtype=COMMAND)  # that may be written to: a token comes to each
     return commands, payloads if commands["payload_bytes"].any() else None
 
 
