@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import re
 import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -148,6 +149,25 @@ def test_what_is_refused_leaves_nothing(world: World) -> None:
         answer = await api.http.post("/v1/batch", content=example.write_batch(good), headers=keyed)
         assert (answer.status_code, answer.json()["type"]) == (400, "/docs#idempotency_key_not_here")
 
+    run(world, journey)
+
+
+def test_the_documented_program_works(world: World) -> None:
+    """All of it but the connection, which a test without sockets does not have."""
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    (program,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "pyarrow" in block]
+    writing, _, rest = program.partition("headers = ")
+
+    async def journey(api: Api) -> None:
+        payer, payee = await api.account(10_000_000), await api.account()
+        names: dict[str, Any] = {}
+        exec(writing.replace("acc_…", payer, 1).replace("acc_…", payee, 1), names)
+        answer = await send(api, names["sink"].getvalue().to_pybytes(), accept=names["ARROW"], sent=names["ARROW"])
+        table = pa.ipc.open_stream(answer.content).read_all()
+        assert table.column("state").to_pylist() == ["cleared"] * 4_000
+
+    assert "content=sink.getvalue().to_pybytes()" in rest
+    assert "pa.ipc.open_stream(answer.content).read_all()" in rest
     run(world, journey)
 
 

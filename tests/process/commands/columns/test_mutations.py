@@ -1,7 +1,7 @@
 """No bytes that anybody can send bring the reader down: it refuses, or reads payments within bounds.
 
-In a process of its own, because what this looks for ends a process. ``PENSTOCK_MUTATIONS=200000 pytest -s …`` looks
-longer; ``PENSTOCK_SEED`` repeats a run.
+In a process of its own, because what this looks for ends a process. `make fuzz` looks longer; ``PENSTOCK_SEED`` repeats
+a run.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def test_a_damaged_stream_is_refused_or_read(tmp_path: Path) -> None:
     place.write_bytes(bytes(8))
     command = [sys.executable, "-X", "faulthandler", "-m", "support.mutated_streams", str(SEED), "0", str(MUTATIONS), str(place)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    print(f"PENSTOCK_SEED={SEED} PENSTOCK_MUTATIONS={MUTATIONS}")
+    print(f"PENSTOCK_SEED={SEED} PENSTOCK_MUTATIONS={MUTATIONS}")  # noqa: T201 - a random run says how to repeat it
     try:
         ended = subprocess.run(
             command, capture_output=True, text=True, env=environment, timeout=50 + MUTATIONS * SECONDS_EACH, check=False
@@ -36,7 +36,7 @@ def test_a_damaged_stream_is_refused_or_read(tmp_path: Path) -> None:
         failed, said = ended.returncode != 0, f"{ended.returncode}\n{ended.stdout}{ended.stderr}"
     except subprocess.TimeoutExpired:
         failed, said = True, "it hangs"
-    print(said.splitlines()[-1])
+    print(said.splitlines()[-1])  # noqa: T201
     if failed:
         number = int.from_bytes(place.read_bytes(), "little")
         body = Path(tempfile.gettempdir()) / f"penstock-mutation-{SEED}-{number}.arrow"
