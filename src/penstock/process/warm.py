@@ -53,4 +53,7 @@ def warm_kernels() -> None:
 
 
 if __name__ == "__main__":
+    from penstock.process.commands.columns.warm import warm_columns  # of edges, not of the lane
+
     warm_kernels()
+    warm_columns()
