@@ -13,6 +13,8 @@ from psycopg import Connection, sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from penstock.kit.db import refuse_old_server
+
 #: The roles of Penstock, see ``schema.sql`` for what each may do.
 ROLES: Final = ("penstock_keeper", "penstock_lane", "penstock_edge", "penstock_auditor", "penstock_office")
 _MIGRATIONS: Final = Path(__file__).resolve().parent / "migrations"
@@ -26,7 +28,10 @@ def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000) -> None:
     :param admin_dsn: of a superuser, or of the database's owner with CREATEROLE.
     :param lock_timeout_ms: longest wait for a lock: a migration gives up rather than stall payments.
     :raises psycopg.errors.LockNotAvailable: (inside SQLAlchemy's OperationalError) when it gave up.
+    :raises UnsafeDatabase: when the server is older than PostgreSQL 18.
     """
+    with psycopg.connect(admin_dsn) as connection:
+        refuse_old_server(connection.info.server_version)
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(admin_dsn), poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
