@@ -22,11 +22,12 @@ _MIGRATIONS: Final = Path(__file__).resolve().parent / "migrations"
 _LOCK: Final = int.from_bytes(b"penstock", "big")
 
 
-def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000) -> None:
+def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000, until: str = "head") -> None:
     """Apply all missing migrations, one process at a time, in one transaction.
 
     :param admin_dsn: of a superuser, or of the database's owner with CREATEROLE.
     :param lock_timeout_ms: longest wait for a lock: a migration gives up rather than stall payments.
+    :param until: the last migration to apply, for trying a later one on what it will find.
     :raises psycopg.errors.LockNotAvailable: (inside SQLAlchemy's OperationalError) when it gave up.
     :raises UnsafeDatabase: when the server is older than PostgreSQL 18.
     """
@@ -39,7 +40,7 @@ def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000) -> None:
         connection.execute(text(f"SET LOCAL lock_timeout = {int(lock_timeout_ms)}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, until)
 
 
 def run_script_of(migration: str) -> None:
