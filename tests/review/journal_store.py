@@ -21,7 +21,7 @@ def store_journal(connection: Connection[Any], journal: JournalMaker) -> None:
     """Write everything into an empty, migrated database; the connection must be a superuser's."""
     with connection.cursor() as cursor, cursor.copy("COPY journal (lane, seq, record) FROM STDIN") as copy:
         for row in journal.rows:
-            copy.write_row([row["lane"], row["seq"], record_of(row)])
+            copy.write_row([journal.lane, row["seq"], record_of(row)])
     store_the_rest(connection, journal)
 
 

@@ -27,7 +27,7 @@ def store(database: Database, journal: JournalMaker) -> None:
         store_journal(connection, journal)
 
 
-def change_row(database: Database, seq: int, lane: int = 0, **fields: Any) -> None:
+def change_row(database: Database, seq: int, lane: int = 0, /, **fields: Any) -> None:
     """Change fields of a row, as only a superuser of the database can."""
     with database.connect("penstock_admin") as connection:
         planting.change_row(connection, seq, lane, **fields)

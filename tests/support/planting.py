@@ -41,7 +41,7 @@ def insert_rows(connection: Connection[Any], rows: NDArray[Any]) -> None:
         copy.write(encode_rows(rows))
 
 
-def change_row(connection: Connection[Any], seq: int, lane: int = 0, **fields: Any) -> None:
+def change_row(connection: Connection[Any], seq: int, lane: int = 0, /, **fields: Any) -> None:
     """Change fields of a row that lies there; a value may be a function of the old one.
 
     The columns ``lane`` and ``seq`` follow the record. Whether the record has a vector stays as it is unless
