@@ -35,7 +35,10 @@ _CLOSED: Final = """
 _INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({client}), ({command_id}))"
 _INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (({ref_seq})) WHERE {ref_seq} > 0"
 _COLUMNS: Final = {name: sql.SQL(cast(LiteralString, expression(name))) for name in ("client", "command_id", "ref_seq")}
-_FREEZE: Final = "VACUUM (FREEZE, ANALYZE) {child}"
+_ANALYZE: Final = "ANALYZE {child}"
+_FREEZE: Final = "VACUUM (FREEZE) {child}"
+_UNFROZEN: Final = "SELECT first_seq, end_seq FROM journal_partition WHERE lane = %s AND indexed AND NOT frozen ORDER BY first_seq"
+_MARK_FROZEN: Final = "UPDATE journal_partition SET frozen = true WHERE lane = %s AND first_seq = %s"
 _MARK: Final = """
     UPDATE journal_partition SET
         first_time_us = (SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(first)s),
@@ -84,9 +87,9 @@ def ensure_ahead(
 
 
 def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> list[Partition]:
-    """Index, freeze and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
+    """Index and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
 
-    :param connection: as penstock_keeper, in autocommit mode (VACUUM), without statement time-out.
+    :param connection: as penstock_keeper, in autocommit mode, without statement time-out.
     :param last_seq: the last committed row of the lane.
     :return: the partitions that were closed.
     :raises DuplicateIds: when a command id appears twice; the partition stays unmarked.
@@ -95,9 +98,24 @@ def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> li
     for partition in closed:
         _index(connection, partition)
         for parent in _PARENTS:
-            connection.execute(_fill(_FREEZE, child=_name(parent, partition)))
+            connection.execute(_fill(_ANALYZE, child=_name(parent, partition)))
         connection.execute(_MARK, {"lane": lane, "first": partition.first_seq, "end": partition.end_seq})
     return closed
+
+
+def unfrozen(connection: Connection[Any], lane: int) -> list[Partition]:
+    """The closed partitions that have not been frozen, in order."""
+    return [Partition(lane, first, end) for first, end in connection.execute(_UNFROZEN, [lane]).fetchall()]
+
+
+def freeze(connection: Connection[Any], partition: Partition) -> None:
+    """Freeze a closed partition, once for all: no autovacuum will have to read it. As slow as writing it was.
+
+    :param connection: as penstock_keeper, in autocommit mode (VACUUM), without statement time-out.
+    """
+    for parent in _PARENTS:
+        connection.execute(_fill(_FREEZE, child=_name(parent, partition)))
+    connection.execute(_MARK_FROZEN, [partition.lane, partition.first_seq])
 
 
 def _make(connection: Connection[Any], partition: Partition) -> None:
