@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import Connection
+from support import planting
 from support.database import Database
 
 from penstock.app.keeper import Freezer, index_closed, keep_ahead, repeat
@@ -34,16 +35,8 @@ def place_lane(database: Database, last_seq: int) -> None:
 
 def fill(database: Database, rows: int) -> None:
     """Rows of zeros with ids of their own; their content does not matter here."""
-    with psycopg.connect(database.dsn(postgres.ADMIN)) as connection:
-        found = connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = 'journal' ORDER BY ordinal_position"
-        )
-        names = [name for (name,) in found if name != "features"]
-        values = {"seq": "n", "command_id": "gen_random_uuid()", "side_hash": "decode(repeat('00', 32), 'hex')"}
-        selected = ", ".join(values.get(name, "0") for name in names)
-        connection.execute(
-            f"INSERT INTO penstock.journal ({', '.join(names)}) SELECT {selected} FROM generate_series(1, {rows}) n"
-        )
+    with database.connect() as connection:
+        planting.insert_rows(connection, planting.empty_rows(1, rows))
 
 
 def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings: Settings) -> None:
