@@ -59,7 +59,7 @@ def _joined(sent: NDArray[Any], has_vector: NDArray[np.bool_]) -> bytes | bytear
     return joined
 
 
-def decode_rows(stream: bytes) -> NDArray[Any]:
+def decode_rows(stream: bytes | bytearray) -> NDArray[Any]:
     """The rows (n,) of ``ROW`` in the stream of ``RECORDS``, vectors as zeros where there is none.
 
     :raises ValueError: when the stream is not of that form.

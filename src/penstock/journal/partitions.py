@@ -6,7 +6,7 @@ attached, because CREATE … PARTITION OF would stall the lane: ATTACH takes a l
 
 from __future__ import annotations
 
-from typing import Any, Final, LiteralString, NamedTuple, cast
+from typing import Any, Final, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import Connection, sql
@@ -34,7 +34,7 @@ _CLOSED: Final = """
 # Of (client, command_id), and of (ref_seq) where it is above 0: of their expressions, because they are not stored.
 _INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({client}), ({command_id}))"
 _INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (({ref_seq})) WHERE {ref_seq} > 0"
-_COLUMNS: Final = {name: sql.SQL(cast(LiteralString, expression(name))) for name in ("client", "command_id", "ref_seq")}
+_COLUMNS: Final = {name: sql.SQL(expression(name)) for name in ("client", "command_id", "ref_seq")}
 _ANALYZE: Final = "ANALYZE {child}"
 _FREEZE: Final = "VACUUM (FREEZE) {child}"
 _UNFROZEN: Final = "SELECT first_seq, end_seq FROM journal_partition WHERE lane = %s AND indexed AND NOT frozen ORDER BY first_seq"

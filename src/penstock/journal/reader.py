@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from psycopg import sql
 
 from penstock.journal.encoding import RECORDS, decode_rows
+from penstock.kit import db
 
 Connection = psycopg.Connection[Any]
 
@@ -85,8 +86,9 @@ def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: 
 
 def _fetch_rows(connection: Connection, lane: int, after: int, until: int) -> NDArray[Any]:
     statement = sql.SQL(RECORDS).format(lane=lane, after=after, until=until)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        return decode_rows(b"".join(copy))
+    stream = bytearray()
+    db.copy_out(connection, statement, stream.extend)
+    return decode_rows(stream)
 
 
 def find_ids(

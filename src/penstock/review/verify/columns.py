@@ -7,7 +7,7 @@ writer, so that a mistake there shows as a difference here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray

@@ -5,7 +5,6 @@ Rows come by ranges of the primary key as binary COPY. Ranges are fetched ahead 
 
 from __future__ import annotations
 
-import select
 import uuid
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +15,10 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 import numpy as np
+import psycopg
 from psycopg import Connection, sql
-from psycopg.pq import ExecStatus
 
+from penstock.kit import db
 from penstock.review.verify.columns import SELECTED, IntArray, Rows, Unreadable, parse_rows
 
 AnyConnection = Connection[tuple[Any, ...]]
@@ -128,7 +128,7 @@ class Reader:
 
     def ids_at(self, lane: int, seqs: Sequence[int]) -> dict[int, tuple[int, str]]:
         """Client and command id of single rows."""
-        found = {}
+        found: dict[int, tuple[int, str]] = {}
         for rows in self.rows_at(lane, seqs):
             numbers = zip(*(rows[name].tolist() for name in ("seq", "client", "id_hi", "id_lo")), strict=True)
             found |= {seq: (client, _uuid(upper, lower)) for seq, client, upper, lower in numbers}
@@ -241,27 +241,11 @@ def _copy_body(connection: AnyConnection, query: str) -> tuple[memoryview, IntAr
 
 
 def _copy(connection: AnyConnection, query: str, keep: Callable[[memoryview], object]) -> None:
-    """Hand over each message of a binary COPY of a query; the first begins with the header, the last ends with the trailer.
-
-    libpq is asked directly: psycopg's own loop needs several times as long for a row.
-    """
-    link = connection.pgconn
-    result = link.exec_(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode())
-    if result.status != ExecStatus.COPY_OUT:
-        raise CannotVerify(f"the journal cannot be read: {link.error_message.decode(errors='replace').strip()}")
-    take = link.get_copy_data
-    while True:
-        size, message = take(1)
-        if size > 0:
-            keep(message)
-        elif size == 0:  # nothing has arrived yet; wait without holding the interpreter
-            select.select([link.socket], [], [])
-            link.consume_input()
-        else:
-            break
-    while (ended := link.get_result()) is not None:
-        if ended.status != ExecStatus.COMMAND_OK:
-            raise CannotVerify(f"reading the journal broke off: {link.error_message.decode(errors='replace').strip()}")
+    """Hand over each message of a binary COPY of a query."""
+    try:
+        db.copy_out(connection, sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(sql.SQL(query)), keep)
+    except psycopg.Error as error:
+        raise CannotVerify(f"the journal cannot be read: {error}") from error
 
 
 def _uuid(upper: int, lower: int) -> str:
