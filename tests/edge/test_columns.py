@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import re
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -150,6 +152,12 @@ def test_what_is_refused_leaves_nothing(world: World) -> None:
         assert (answer.status_code, answer.json()["type"]) == (400, "/docs#idempotency_key_not_here")
 
     run(world, journey)
+
+
+@pytest.mark.parametrize("process", ["lane_process", "office_process", "keeper", "supervisor"])
+def test_nobody_but_edges_loads_pyarrow(process: str) -> None:
+    code = f"import sys, penstock.app.{process}; sys.exit('pyarrow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_the_documented_program_works(world: World) -> None:

@@ -41,22 +41,25 @@ class Frames(NamedTuple):
     words: tuple[int, ...]
 
 
-def walk(stream: bytes) -> Frames:
+def walk(stream: bytes, most_messages: int) -> Frames:
     """Read the frames of a whole stream.
 
+    :param most_messages: its schema, dictionaries and record batches together.
     :raises BadStream: when it is none, or goes beyond the strict part.
     """
     try:
-        return _walk(stream)
+        return _walk(stream, most_messages)
     except struct.error as error:
         raise BadStream("a header of the stream points outside itself; write it anew") from error
 
 
-def _walk(stream: bytes) -> Frames:
+def _walk(stream: bytes, most_messages: int) -> Frames:
     rows: list[int] = []
     words: dict[int, int] = {}
     begun = False
-    for message, body_bytes in _messages(stream):
+    for number, (message, body_bytes) in enumerate(_messages(stream)):
+        if number == most_messages:
+            raise BadStream(f"the stream has more than {most_messages} messages; send fewer and larger record batches")
         kind, header = message.number(_HEADER_TYPE, "<B"), message.table(_HEADER)
         if header is None or (kind == _SCHEMA) == begun or (kind == _DICTIONARY and rows) or kind not in _WORDS:
             found = _WORDS.get(kind, "another message")
@@ -66,10 +69,10 @@ def _walk(stream: bytes) -> Frames:
             if header.number(_BYTE_ORDER, "<h") or body_bytes:
                 raise BadStream("the schema has a body, or asks for big-endian numbers; write the stream little-endian")
         elif kind == _DICTIONARY:
-            number, count = _dictionary(header, body_bytes)
-            if number in words:
+            name, count = _dictionary(header, body_bytes)
+            if name in words:
                 raise BadStream("a dictionary comes twice; send each one once, before the first record batch")
-            words[number] = count
+            words[name] = count
         else:
             rows.append(_records(header, body_bytes))
     if not begun:

@@ -95,6 +95,7 @@ def _copy_out(ring: NDArray[Any], first: int, count: int) -> NDArray[Any]:
 
 
 def _copy_in(ring: NDArray[Any], first: int, records: NDArray[Any]) -> None:
+    assert records.dtype == ring.dtype, "what is copied as bytes has one layout on both sides"
     for here, there in _spans(first, len(records), len(ring)):
         whole(ring)[there] = whole(records)[here]
 

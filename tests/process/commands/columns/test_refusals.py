@@ -145,7 +145,9 @@ def test_a_column_has_its_name_type_and_place() -> None:
 def test_sizes_are_bounded_before_anything_is_read() -> None:
     assert refused(stream(rows(5)), most_rows=4).kind == "batch_too_large"
     assert refused(stream(rows(5), parts=[3, 2]), most_rows=4).status == 413
-    assert refused(stream([], parts=[0] * (MOST_PARTS + 1))).status == 413
+    for parts in (MOST_PARTS + 1, 3_000):
+        assert "fewer and larger record batches" in refused(stream([], parts=[0] * parts)).detail
+    assert len(translate_parts(read(stream(rows(MOST_PARTS), parts=[1] * MOST_PARTS), 100), IDS, TERMS)[0]) == MOST_PARTS
     said = rows(MOST_WORDS + 1)
     for number, each in enumerate(said):
         each["factors"] = str(number)

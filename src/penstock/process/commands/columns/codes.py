@@ -60,7 +60,7 @@ def _look_up(column: Column, code: Callable[[str], int]) -> NDArray[np.int16]:
 
 def _factors(text: str) -> tuple[int, int] | None:
     """Mask and kinds of a list of factors, None when it is none."""
-    names = tuple(text.split(" ")) if text else ()
+    names = tuple(text.split(" ", _MOST_FACTORS)) if text else ()
     if len(names) > _MOST_FACTORS or not set(names) <= set(get_args(bodies.FactorName)):
         return None
     return verified_by(names)

@@ -17,6 +17,8 @@ from penstock.process.commands.columns import schema
 MOST_WORDS: Final = 1_000
 #: Record batches of one stream, so that a body of empty ones costs no more than its rows would.
 MOST_PARTS: Final = 64
+#: Those, the schema and the dictionaries.
+_MOST_MESSAGES: Final = 1 + len(schema.DICTIONARIES) + MOST_PARTS
 #: What pyarrow raises for bytes that it cannot read.
 _UNREADABLE: Final = (pa.ArrowException, OSError, EOFError, ValueError, KeyError, IndexError, TypeError, NotImplementedError)
 _NO_BYTES: Final = np.frombuffer(b"", dtype=np.uint8)
@@ -61,7 +63,7 @@ def read(body: bytes, most_rows: int) -> list[Part]:
     :raises Problem: 400 when it is none, 413 when it is too large, 422 when its columns are not those of payments.
     """
     try:
-        frames = walk(body)
+        frames = walk(body, _MOST_MESSAGES)
         _check_sizes(frames, most_rows)
         stream = pa.ipc.open_stream(pa.py_buffer(body))
         schema.check(stream.schema)
@@ -80,9 +82,6 @@ def _check_sizes(frames: Frames, most_rows: int) -> None:
         raise Problem(413, "batch_too_large", "The batch is too large", detail)
     if max(frames.words, default=0) > MOST_WORDS:
         detail = f"A dictionary holds {max(frames.words)} words; at most {MOST_WORDS}. Nothing was done; send those that are used."
-        raise Problem(413, "batch_too_large", "The batch is too large", detail)
-    if len(frames.rows) > MOST_PARTS:
-        detail = f"{len(frames.rows)} record batches; at most {MOST_PARTS}. Nothing was done; send fewer and larger ones."
         raise Problem(413, "batch_too_large", "The batch is too large", detail)
 
 

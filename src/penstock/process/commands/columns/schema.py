@@ -48,6 +48,7 @@ OPTIONAL: Final = {
     "reference": pa.utf8(),
 }
 COLUMNS: Final = {**REQUIRED, **OPTIONAL}
+DICTIONARIES: Final = tuple(name for name, kind in COLUMNS.items() if kind == _WORD)
 _ORDER: Final = {name: place for place, name in enumerate(COLUMNS)}
 #: What always comes together.
 _TOGETHER: Final = ("latitude", "longitude")
