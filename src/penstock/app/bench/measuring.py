@@ -22,8 +22,6 @@ from penstock.app.bench.tally import LoadResult
 from penstock.kit.client import Client
 from penstock.kit.settings import Settings
 
-#: The design's budget of 20 µs (docs/benchmarks.md), by process.
-BUDGET_US: Final = {"edge": 4.0, "lane": 7.5, "postgres": 5.5, "keeper": 0.0, "office": 0.0, "load_generator": 3.0, "total": 20.0}
 _LOOK_S: Final = 1.0
 
 

@@ -32,6 +32,8 @@ _ROOM: Final = 1_000
 #: Under which name the benchmarks call the API.
 _CLIENT: Final = "bench"
 _POLICY: Final = Path(__file__).with_name("policy.toml")
+#: Figures that are lists over time: for reports, not for a line of results.
+COURSES: Final = frozenset({"by_second", "by_second_full", "course"})
 _NUMBER: Final = "SELECT client FROM api_client WHERE name = %s"
 Say = Callable[[str], None]
 Report = Callable[[str, int, int], None]
@@ -119,11 +121,11 @@ def circumstances() -> dict[str, Any]:
 
 
 def save(result: dict[str, Any], folder: Path = Path("bench")) -> Path:
-    """Append a result to ``results.jsonl``."""
+    """Append a result to ``results.jsonl``, without its courses over time."""
     folder.mkdir(exist_ok=True)
     path = folder / "results.jsonl"
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(result) + "\n")
+        file.write(json.dumps({name: value for name, value in result.items() if name not in COURSES}) + "\n")
     return path
 
 
