@@ -26,8 +26,8 @@ class Word(NamedTuple):
 
 
 _STYLE: Final = """
-:root { color-scheme: light dark; --ink: #1c2530; --soft: #667; --line: #d5dae1; --one: #1766b5; --two: #18805b; --three: #c2491d; --paper: #fff; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e5e9ef; --soft: #9aa4b2; --line: #39424e; --one: #6db1f5; --two: #55c79a; --three: #f08a62; --paper: #14181d; } }
+:root { color-scheme: light dark; --ink: #1c2530; --soft: #667; --line: #d5dae1; --one: #1766b5; --two: #18805b; --three: #c2491d; --four: #7a4fb5; --paper: #fff; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e5e9ef; --soft: #9aa4b2; --line: #39424e; --one: #6db1f5; --two: #55c79a; --three: #f08a62; --four: #b596ea; --paper: #14181d; } }
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; margin: 0 0 .5rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
@@ -37,7 +37,8 @@ th, td { vertical-align: top; text-align: left; padding: .25rem .8rem .25rem 0; 
 .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(340px, 1fr)); gap: 1rem 2rem; } svg { width: 100%; font-size: 11px; }
 svg text { fill: var(--soft); } .grid { stroke: var(--line); } polyline { fill: none; stroke-width: 2; } circle { stroke: none; }
 .one { stroke: var(--one); fill: var(--one); background: var(--one); } .two { stroke: var(--two); fill: var(--two); background: var(--two); }
-.three { stroke: var(--three); fill: var(--three); background: var(--three); } polyline.one, polyline.two, polyline.three { fill: none; }
+.three { stroke: var(--three); fill: var(--three); background: var(--three); } .four { stroke: var(--four); fill: var(--four); background: var(--four); }
+polyline.one, polyline.two, polyline.three, polyline.four { fill: none; }
 .key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 .8em; }
 body:has(#zh:checked) .en, body:not(:has(#zh:checked)) .zh { display: none; } .languages { float: right; }
 """

@@ -74,6 +74,7 @@ class System:
     model: dict[str, Any]
     opening_s: float
     log: Path
+    report: Report
 
 
 @contextlib.contextmanager
@@ -88,7 +89,7 @@ def prepared(home: Path | None, accounts: int, seed: int, say: Say, report: Repo
             opened = accounts_file(settings, accounts, seed, report)
             opening_s = round(time.perf_counter() - begun_s, 1)
             say("Training and publishing a model …")
-            yield System(settings, access, opened, publish_model(settings, access, seed), opening_s, log)
+            yield System(settings, access, opened, publish_model(settings, access, seed), opening_s, log, report)
 
 
 def accounts_file(settings: Settings, accounts: int, seed: int, report: Report) -> Path:
@@ -132,6 +133,11 @@ def save(result: dict[str, Any], folder: Path = Path("bench")) -> Path:
 def _machine() -> dict[str, Any]:
     memory_gib = psutil.virtual_memory().total / 2**30
     return {"cpu": _cpu_name(), "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory_gib, 1), "python": platform.python_version()}
+
+
+def text_of_machine(machine: dict[str, Any]) -> str:
+    """A machine in one line."""
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Python {machine['python']}"
 
 
 def _cpu_name() -> str:

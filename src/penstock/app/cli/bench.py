@@ -1,4 +1,4 @@
-"""``penstock bench``: ``lane``, ``http``, ``overload``, ``growth``, ``recovery`` and ``backtest``."""
+"""``penstock bench``: ``lane``, ``http``, ``overload``, ``growth``, ``recovery``, ``stress`` and ``backtest``."""
 
 from __future__ import annotations
 
@@ -144,6 +144,52 @@ def recovery(
         raise typer.BadParameter(f"{kill!r} is neither `lane` nor `all`", param_hint="--kill")
     plan = Plan(seconds, accounts, batch, seed, zipf, kill, verify, home)
     _run(lambda say, report: bench_recovery(plan, say, report), as_json=as_json, save=save)
+
+
+@benches.command("stress")
+def stress(
+    rate: Annotated[float, typer.Option(help="Payments a second, by a schedule.", min=1)] = 100_000.0,
+    seconds: Seconds = 600.0,
+    accounts: Accounts = 1_000_000,
+    batch: Batch = 1_000,
+    seed: Seed = 1,
+    zipf: Zipf = 1.0,
+    home: Home = None,
+    warm_up: WarmUp = 3.0,
+    verify: Verify = True,
+    list_runs: Annotated[bool, typer.Option("--list", help="List the reports that were kept, and run nothing.")] = False,
+    as_json: AsJson = False,
+    save: Save = False,
+) -> None:
+    """A stated rate for a stated time; a report on the terminal and as a page, kept in stress/ of the home."""
+    from penstock.app import wiring
+    from penstock.app.bench.stress import Plan, bench_stress
+
+    reports = (home or wiring.load().home).resolve() / "stress"
+    if list_runs:
+        _list_runs(reports, as_json=as_json)
+        return
+    plan = Plan(rate, seconds, accounts, batch, seed, zipf, verify, home, reports, warm_up)
+    _run(lambda say, report: bench_stress(plan, say, report), as_json=as_json, save=save)
+
+
+def _list_runs(reports: Path, *, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from penstock.app.bench.stress import REPORT, kept
+    from penstock.app.bench.tables import text_of
+
+    found = list(kept(reports))
+    if as_json:
+        names = ("time", "rate", "seconds", "payments_per_second", "latency_ms", "pushed_back", "verify_ok", "commit")
+        typer.echo(json.dumps([{"report": str(path / REPORT), **{name: run[name] for name in names}} for path, run in found]))
+        return
+    table = Table("time", "rate", "seconds", "payments/s", "p99 ms", "pushed back", "verified", "report")
+    for path, run in found:
+        values = (run["rate"], run["seconds"], run["payments_per_second"], run["latency_ms"]["p99"], run["pushed_back"], run["verify_ok"])
+        table.add_row(run["time"], *map(text_of, values), str(path / REPORT))
+    Console().print(table)
 
 
 @benches.command("backtest")
