@@ -39,7 +39,7 @@ svg text { fill: var(--soft); } .grid { stroke: var(--line); } polyline { fill: 
 .one { stroke: var(--one); fill: var(--one); background: var(--one); } .two { stroke: var(--two); fill: var(--two); background: var(--two); }
 .three { stroke: var(--three); fill: var(--three); background: var(--three); } .four { stroke: var(--four); fill: var(--four); background: var(--four); }
 polyline.one, polyline.two, polyline.three, polyline.four { fill: none; }
-.key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 .8em; }
+.named { white-space: nowrap; } .key { display: inline-block; width: .8em; height: .8em; margin: 0 .3em 0 .8em; }
 body:has(#zh:checked) .en, body:not(:has(#zh:checked)) .zh { display: none; } .languages { float: right; }
 """
 

@@ -41,7 +41,7 @@ def frame(
         for level, text in levels
     ]
     marks = [_text(x(place), HEIGHT - _BOTTOM + 15, text) for place, text in ticks]
-    keys = "".join(f'<span class="key {css}"></span>{bilingual(word)} ' for css, word in legend)
+    keys = "".join(f'<span class="named"><span class="key {css}"></span>{bilingual(word)}</span> ' for css, word in legend)
     svg = f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img">{"".join(lines)}{"".join(marks)}{content}</svg>'
     return f'{svg}<p class="legend">{bilingual(name)} → {keys}</p>'
 

@@ -43,7 +43,7 @@ def render_page(figures: Figures) -> str:
     parts = [
         f"<h1>{bilingual(_TITLE)} · {escape(figures['time'])}</h1>",
         f"<p>{bilingual(_sentence(figures))}</p>", _verdict(figures["verify_ok"]),
-        plots([_throughput(figures), _latency(figures), _cpu(figures), _memory(figures)]),
+        plots([_throughput(figures), _latency(figures)]), plots([_cpu(figures), _memory(figures)]),
         _summary(figures), _refusals(figures), _budget(figures), _volume(figures),
         f'<p class="note">{bilingual(_note(figures))}</p>',
     ]  # fmt: skip
@@ -114,7 +114,7 @@ def draw_course(lines: Sequence[tuple[str, Word, Sequence[float]]]) -> str:
         line([(place / (length - 1), value / most) for place, value in enumerate(values)], css, dots=False)
         for css, _, values in lines
     )
-    levels = [(level / _LEVELS, f"{most * level / _LEVELS:,.4g}".replace("e+0", "e")) for level in range(_LEVELS + 1)]
+    levels = [(level / _LEVELS, f"{most * level / _LEVELS:,.10g}") for level in range(_LEVELS + 1)]
     ticks = [(share, f"{share * length:,.0f}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
     return frame(drawn, ticks, _SECONDS, [(css, word) for css, word, _ in lines], levels)
 

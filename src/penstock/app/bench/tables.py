@@ -11,7 +11,7 @@ from penstock.app.bench.place import COURSES
 
 Figures = dict[str, Any]
 #: Shown in tables of their own, or of use to programs alone.
-_APART: Final = COURSES | {"budget", "cpu_us_per_payment", "volume", "stages", "machine"}
+_APART: Final = COURSES | {"budget", "cpu_us_per_payment", "volume", "stages", "machine", "memory_mib"}
 
 _WORDS: Final = {None: "–", True: "yes", False: "no"}
 
@@ -30,6 +30,8 @@ def render(figures: Figures) -> RenderableType:
         parts.append(_pairs("CPU of a payment, µs", figures["cpu_us_per_payment"]))
     if figures.get("stages"):
         parts.append(_pairs("Lane: µs by stage", figures["stages"]))
+    if "memory_mib" in figures:
+        parts.append(_memory(figures["memory_mib"]))
     if "volume" in figures:
         parts.append(_pairs("Bytes on disk, per payment", figures["volume"]["bytes_per_payment"]))
     return Group(*parts)
@@ -53,6 +55,13 @@ def _budget(figures: Figures) -> Table:
         for number, name in enumerate(names):
             last = number == len(names) - 1
             table.add_row(name, f"{spent[name]:.2f}", *((f"{group['budget_us']:.1f}", steps) if last else ("", "")), end_section=last)
+    return table
+
+
+def _memory(found: Figures) -> Table:
+    table = Table("process", "begin", "end", "most", "growth, second half", title="Memory, MiB")
+    for name, each in found.items():
+        table.add_row(name, *(text_of(each[column]) for column in ("begin", "end", "most", "growth_second_half")))
     return table
 
 
