@@ -1,14 +1,16 @@
-"""Batches of payments in columns (docs/api.md, "Batches in columns"): write a request, read an answer. Needs pyarrow.
+# ruff: noqa: INP001, T201 - a script for a terminal, no part of the package
+r"""Payments in columns: write a batch as an Arrow stream, send it, read the outcomes (docs/api.md, "Batches in columns").
 
-``write_batch`` and ``read_outcomes`` need nothing of Penstock and may be copied; run as a program, this file sends one
-batch between two accounts and prints what became of it::
+    PENSTOCK_KEY=psk_… python examples/columnar_batch.py acc_… acc_…   # payer and payee; both may be the same client's
 
-    python examples/columnar_batch.py https://localhost:8443 var/secrets/tls/ca.pem psk_… acc_… acc_…
+Needs httpx and pyarrow. ``write_batch``, ``read_outcomes`` and ``new_id`` may be copied into a program of your own.
+The address and the CA file come from PENSTOCK_URL and PENSTOCK_CA.
 """
 
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 import time
 import uuid
@@ -18,6 +20,8 @@ from typing import Any
 import httpx
 import pyarrow as pa
 
+URL = os.environ.get("PENSTOCK_URL", "https://localhost:8443")
+CA_FILE = os.environ.get("PENSTOCK_CA", "var/tls/ca.pem")
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
 WORD = pa.dictionary(pa.int32(), pa.utf8())
 #: Every column there is, in its order. The first six are always needed.
@@ -60,10 +64,12 @@ def new_id() -> bytes:
     return (number & ~(0xF << 76) & ~(3 << 62) | 7 << 76 | 2 << 62).to_bytes(16, "big")
 
 
-def send(http: httpx.Client, key: str, body: bytes) -> pa.Table:
-    """Send a batch and read its outcomes; an answer that is a problem raises."""
-    headers = {"Authorization": f"Bearer {key}", "Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE}
-    answer = http.post("/v1/batch", content=body, headers=headers)
+def send(http: httpx.Client, body: bytes) -> pa.Table:
+    """Send a batch and read its outcomes.
+
+    :raises RuntimeError: with the problem, when nothing was done or nobody knows; then send the same bytes again.
+    """
+    answer = http.post("/v1/batch", content=body, headers={"Content-Type": MEDIA_TYPE, "Accept": MEDIA_TYPE})
     if answer.status_code != 200:
         raise RuntimeError(answer.text)
     return read_outcomes(answer.content)
@@ -71,7 +77,7 @@ def send(http: httpx.Client, key: str, body: bytes) -> pa.Table:
 
 def main() -> None:
     """Send three payments and print their outcomes."""
-    url, ca_file, key, payer, payee = sys.argv[1:]
+    payer, payee = sys.argv[1:]
     body = write_batch({
         "id": [new_id() for _ in range(3)],
         "payer": [payer.encode()] * 3,
@@ -82,8 +88,10 @@ def main() -> None:
         "device": ["phone-7", "phone-7", None],
         "network": ["198.51.100.7"] * 3,
     })  # fmt: skip
-    with httpx.Client(base_url=url, verify=ca_file) as http:
-        for outcome in send(http, key, body).to_pylist():
+    tls = ssl.create_default_context(cafile=CA_FILE)
+    headers = {"Authorization": f"Bearer {os.environ['PENSTOCK_KEY']}"}
+    with httpx.Client(base_url=URL, verify=tls, headers=headers) as http:
+        for outcome in send(http, body).to_pylist():
             print(uuid.UUID(bytes=outcome["id"]), outcome["status"], outcome["state"], outcome["reason"], outcome["payment"])
 
 

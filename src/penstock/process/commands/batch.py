@@ -17,11 +17,12 @@ from penstock.kit.http.problem import Problem, from_decoding, wrong_field
 from penstock.process.commands import access, bodies, store
 from penstock.process.commands.bodies import Body
 from penstock.process.commands.columns import answers
+from penstock.process.commands.columns.from_items import translate_items
 from penstock.process.commands.columns.reading import read
 from penstock.process.commands.columns.translating import translate_parts
 from penstock.process.commands.outcome import ROW_FIELDS, outcomes
 from penstock.process.commands.services import Services, spare_old_ids, terms_of
-from penstock.process.commands.translate import FIXES, kind_of, translate_many
+from penstock.process.commands.translate import FIXES, kind_of
 
 _BATCH: Final[msgspec.json.Decoder[list[bodies.Item]]] = msgspec.json.Decoder(list[bodies.Item])
 #: Other forms of columns, which somebody may take for the one that is meant.
@@ -75,7 +76,7 @@ class BatchRoute:
             return _Asked(*translate_parts(parts, services.ids, terms_of(services, principal)), None)
         items = self._decode(body)
         access.check(principal, {kind_of(item) for item in items})
-        return _Asked(*translate_many(items, services.ids, terms_of(services, principal)), [item.id for item in items])
+        return _Asked(*translate_items(items, services.ids, terms_of(services, principal)), [item.id for item in items])
 
     def _decode(self, body: bytes) -> Sequence[Body]:
         try:

@@ -93,9 +93,9 @@ def translate(item: Body, ids: PublicIds, terms: Terms) -> tuple[bytes, bytes]:
     command_id = _command_id(item.id, "id")
     known = {text: index_of(ids, kind, field, text) for kind, field in way.names for text in (getattr(item, field),)}
     rules.check(item, None)
-    payload = _payload(item, terms.payload_bytes, None)
-    forced = _forced(item, None) if terms.sandbox else 0
-    return way.pack(item, Given(*command_id, len(payload), forced, terms, known)), payload
+    payload = payload_of(item, terms.payload_bytes, None)
+    option = forced(item, None) if terms.sandbox else 0
+    return way.pack(item, Given(*command_id, len(payload), option, terms, known)), payload
 
 
 def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple[NDArray[Any], list[bytes] | None]:
@@ -107,13 +107,13 @@ def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple
     known = _indices(items, ids)
     for number, item in enumerate(items):
         rules.check(item, number)
-    payloads = [_payload(item, terms.payload_bytes, number) for number, item in enumerate(items)]
-    forced = [_forced(item, number) for number, item in enumerate(items)] if terms.sandbox else [0] * len(items)
+    payloads = [payload_of(item, terms.payload_bytes, number) for number, item in enumerate(items)]
+    options = [forced(item, number) for number, item in enumerate(items)] if terms.sandbox else [0] * len(items)
     records = [
         WAYS[type(item)].pack(item, Given(hi, lo, len(payload), force, terms, known))
-        for item, hi, lo, payload, force in zip(items, high, low, payloads, forced, strict=True)
+        for item, hi, lo, payload, force in zip(items, high, low, payloads, options, strict=True)
     ]
-    commands = np.frombuffer(b"".join(records), dtype=COMMAND)
+    commands = np.frombuffer(bytearray().join(records), dtype=COMMAND)  # that may be written to: a token comes to each
     return commands, payloads if commands["payload_bytes"].any() else None
 
 
@@ -174,7 +174,7 @@ def _first_bad(items: Sequence[Body], ids: PublicIds) -> Problem:
     raise AssertionError("decode and decode_many disagree on a public id")
 
 
-def _forced(item: Body, place: Place) -> int:
+def forced(item: Body, place: Place) -> int:
     """Sandbox: what the reference of an item forces, as an option."""
     if type(item) not in _FORCIBLE:
         return 0
@@ -182,7 +182,7 @@ def _forced(item: Body, place: Place) -> int:
     return sandbox.option(item.reference, pays=isinstance(item, bodies.Pay), field=field_name(place, "reference"))
 
 
-def _payload(item: Body, most_bytes: int, place: Place) -> bytes:
+def payload_of(item: Body, most_bytes: int, place: Place) -> bytes:
     """The canonical JSON of a body's free text; ``place`` is its number in a batch."""
     given: dict[str, object] = {}
     for name in _TEXTS[type(item)]:

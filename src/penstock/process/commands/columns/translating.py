@@ -40,12 +40,20 @@ def translate_parts(parts: Sequence[Part], ids: PublicIds, terms: Terms) -> tupl
     payloads: list[bytes] = []
     for part in parts:
         records = commands[part.first : part.first + part.rows]
-        _fill_names(records, part, ids)
-        _fill_terms(records, part)
-        _fill_origin(records, part, terms.marks)
+        fill(records, part, ids, terms)
         payloads += _fill_texts(records, part, terms)
-    commands["kind"], commands["client"], commands["maker"] = Kind.PAY, terms.client, terms.maker
     return commands, payloads if commands["payload_bytes"].any() else None
+
+
+def fill(records: NDArray[Any], part: Part, ids: PublicIds, terms: Terms) -> None:
+    """Fill ``COMMAND`` records (rows,) with all that a part says but its texts.
+
+    :raises Problem: 422, naming ``items[row].column`` of a value that cannot be used.
+    """
+    records["kind"], records["client"], records["maker"] = Kind.PAY, terms.client, terms.maker
+    _fill_names(records, part, ids)
+    _fill_terms(records, part)
+    _fill_origin(records, part, terms.marks)
 
 
 def _fill_names(records: NDArray[Any], part: Part, ids: PublicIds) -> None:
