@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 import msgspec
+import numpy as np
 
 from penstock.app.bench.payments import CHANNELS, Bytes, Payments
 

@@ -9,14 +9,14 @@ from typing import Any, Final
 import msgspec
 
 from penstock.app.bench import place
+from penstock.app.bench.budget import budget
 from penstock.app.bench.copying import copy_rows_per_second
 from penstock.app.bench.load import Load
-from penstock.app.bench.measuring import BUDGET_US, Measured, base_load, declined, measure, scored, verify
+from penstock.app.bench.measuring import Measured, base_load, declined, measure, scored, verify
 from penstock.app.bench.place import System
 
 #: The second run, for latencies: this share of the rate that was sustained, sent by a schedule.
 SHARE: Final = 0.8
-IN_FLIGHT: Final = 6
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Plan:
     copy_seconds: float = 5.0
     warm_up_s: float = 3.0
     format: str = "arrow"
+    in_flight: int = 6
 
 
 def bench_lane(plan: Plan, say: place.Say, report: place.Report) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def bench_lane(plan: Plan, say: place.Say, report: place.Report) -> dict[str, An
         verified = verify(system.settings, say) if plan.verify else None
     return {
         "bench": "lane", **figures, "accounts": plan.accounts, "opening_s": system.opening_s, "batch": plan.batch,
-        "format": plan.format, "seed": plan.seed, "zipf_exponent": plan.zipf_exponent, "verify_ok": verified,
+        "in_flight": plan.in_flight, "format": plan.format, "seed": plan.seed, "zipf_exponent": plan.zipf_exponent, "verify_ok": verified,
         **place.circumstances(),
     }  # fmt: skip
 
@@ -55,7 +56,7 @@ def _measure(system: System, plan: Plan, say: place.Say) -> dict[str, Any]:
     copied = copy_rows_per_second(system.settings, plan.batch, plan.copy_seconds, plan.seed)
     base = base_load(
         system, seconds=plan.seconds, warm_up_s=plan.warm_up_s, seed=plan.seed, zipf_exponent=plan.zipf_exponent,
-        batch=plan.batch, rate=plan.rate, in_flight=IN_FLIGHT, format=plan.format,
+        batch=plan.batch, rate=plan.rate, in_flight=plan.in_flight, format=plan.format,
     )  # fmt: skip
     say(f"Load for {plan.seconds:.0f} s, {f'{plan.rate:,.0f} payments/s' if plan.rate else 'as much as is sustained'} …")
     sustained = measure(system, base)
@@ -71,7 +72,7 @@ def _by_schedule(system: System, base: Load, rate: float, say: place.Say) -> Mea
 
 def _rates(plan: Plan, sustained: Measured, copied: float) -> dict[str, Any]:
     result = sustained.result
-    bounded = f"bounded: {IN_FLIGHT} batches on their way; latency open loop at {SHARE:.0%}"
+    bounded = f"bounded: {plan.in_flight} batches on their way; latency open loop at {SHARE:.0%}"
     return {
         "method": "open loop at the rate given" if plan.rate else bounded,
         "seconds": plan.seconds, "payments": result.payments, "payments_per_second": result.payments_per_second,
@@ -91,7 +92,7 @@ def _costs(system: System, sustained: Measured, scheduled: Measured) -> dict[str
     runs = [sustained] if scheduled is sustained else [sustained, scheduled]
     results = [run.result for run in runs]
     return {
-        "cpu_us_per_payment": sustained.cpu_us, "cpu_budget_us": BUDGET_US,
+        "cpu_us_per_payment": sustained.cpu_us, "budget": budget(sustained.cpu_us),
         "cpu_us_per_payment_scheduled": scheduled.cpu_us,
         "generator_us_per_draw": round(1e6 * results[0].cpu_s / max(results[0].draws, 1), 3),
         "lane": sustained.lane, "stages": sustained.stages, "volume": sustained.volume, "course": sustained.course.as_lists(),

@@ -76,8 +76,9 @@ class Generator:
             self._until_s = start_s + load.warm_up_s + load.seconds
             self._tally = Tally(load.format, load.batch, start_s + load.warm_up_s, self._until_s, by_due=load.rate > 0)
             await (self._by_schedule(start_s) if load.rate else self._bounded())
+            ended_unix_s = time.time()
             await self._wait_for_all()
-            return self._tally.result(time.process_time() - cpu_s)
+            return self._tally.result(time.process_time() - cpu_s, ended_unix_s)
 
     async def _by_schedule(self, start_s: float) -> None:
         number, batch, rate = 0, self._load.batch, self._load.rate

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +22,6 @@ from penstock.app.bench.tally import LoadResult
 from penstock.kit.client import Client
 from penstock.kit.settings import Settings
 
-#: The design's budget of 20 µs (docs/benchmarks.md), by process.
-BUDGET_US: Final = {"edge": 4.0, "lane": 7.5, "postgres": 5.5, "keeper": 0.0, "office": 0.0, "load_generator": 3.0, "total": 20.0}
 _LOOK_S: Final = 1.0
 
 
@@ -64,7 +62,8 @@ def base_load(system: System, *, seconds: float, warm_up_s: float, seed: int, zi
 def measure(system: System, wanted: Load) -> Measured:
     """Run a load."""
     home = system.settings.home
-    with Client(system.access) as api, watched(home) as course:
+    ends_s = round(wanted.warm_up_s + wanted.seconds)
+    with Client(system.access) as api, watched(home, lambda at_s: system.report("load", min(round(at_s), ends_s), ends_s)) as course:
         before, cpu_before, sizes_before = api.get("/v1/status"), processes.cpu_seconds(home), volume.sizes(system.settings)
         result = generate(wanted)
         after, cpu_after, sizes_after = api.get("/v1/status"), processes.cpu_seconds(home), volume.sizes(system.settings)
@@ -79,10 +78,10 @@ def measure(system: System, wanted: Load) -> Measured:
 
 
 @contextmanager
-def watched(home: Path) -> Iterator[Course]:
-    """Read the processes once a second, beside what is done here."""
+def watched(home: Path, tell: Callable[[float], None]) -> Iterator[Course]:
+    """Read the processes once a second, beside what is done here; ``tell`` is told the seconds since the start."""
     course, stop = Course(), threading.Event()
-    thread = threading.Thread(target=_watch, args=(home, course, stop), name="watch")
+    thread = threading.Thread(target=_watch, args=(home, course, stop, tell), name="watch")
     thread.start()
     try:
         yield course
@@ -91,7 +90,7 @@ def watched(home: Path) -> Iterator[Course]:
         thread.join()
 
 
-def _watch(home: Path, course: Course, stop: threading.Event) -> None:
+def _watch(home: Path, course: Course, stop: threading.Event, tell: Callable[[float], None]) -> None:
     begun_s = last_s = time.monotonic()
     before = processes.cpu_seconds(home)
     while not stop.wait(_LOOK_S):
@@ -102,6 +101,7 @@ def _watch(home: Path, course: Course, stop: threading.Event) -> None:
             _extend(course.cores, stage, round(cores, 3), len(course.at_s))
             _extend(course.mib, stage, round(used.get(stage, 0) / 2**20, 1), len(course.at_s))
         before, last_s = spent, now_s
+        tell(now_s - begun_s)
 
 
 def _extend(series: dict[str, list[float]], stage: str, value: float, length: int) -> None:

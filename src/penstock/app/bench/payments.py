@@ -59,7 +59,8 @@ class Zipf:
             place = np.exp(share * np.log(self._accounts + 1))
         else:
             place = (1.0 + share * ((self._accounts + 1) ** power - 1.0)) ** (1.0 / power)
-        return np.minimum(place.astype(np.int64) - 1, self._accounts - 1)
+        ranks: NDArray[np.int64] = np.minimum(place.astype(np.int64) - 1, self._accounts - 1)
+        return ranks
 
 
 class Draw:

@@ -32,6 +32,8 @@ _ROOM: Final = 1_000
 #: Under which name the benchmarks call the API.
 _CLIENT: Final = "bench"
 _POLICY: Final = Path(__file__).with_name("policy.toml")
+#: Figures that are lists over time: for reports, not for a line of results.
+COURSES: Final = frozenset({"by_second", "by_second_full", "course"})
 _NUMBER: Final = "SELECT client FROM api_client WHERE name = %s"
 Say = Callable[[str], None]
 Report = Callable[[str, int, int], None]
@@ -72,6 +74,7 @@ class System:
     model: dict[str, Any]
     opening_s: float
     log: Path
+    report: Report
 
 
 @contextlib.contextmanager
@@ -86,7 +89,7 @@ def prepared(home: Path | None, accounts: int, seed: int, say: Say, report: Repo
             opened = accounts_file(settings, accounts, seed, report)
             opening_s = round(time.perf_counter() - begun_s, 1)
             say("Training and publishing a model …")
-            yield System(settings, access, opened, publish_model(settings, access, seed), opening_s, log)
+            yield System(settings, access, opened, publish_model(settings, access, seed), opening_s, log, report)
 
 
 def accounts_file(settings: Settings, accounts: int, seed: int, report: Report) -> Path:
@@ -119,17 +122,22 @@ def circumstances() -> dict[str, Any]:
 
 
 def save(result: dict[str, Any], folder: Path = Path("bench")) -> Path:
-    """Append a result to ``results.jsonl``."""
+    """Append a result to ``results.jsonl``, without its courses over time."""
     folder.mkdir(exist_ok=True)
     path = folder / "results.jsonl"
     with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(result) + "\n")
+        file.write(json.dumps({name: value for name, value in result.items() if name not in COURSES}) + "\n")
     return path
 
 
 def _machine() -> dict[str, Any]:
     memory_gib = psutil.virtual_memory().total / 2**30
     return {"cpu": _cpu_name(), "cores": len(os.sched_getaffinity(0)), "memory_gib": round(memory_gib, 1), "python": platform.python_version()}
+
+
+def text_of_machine(machine: dict[str, Any]) -> str:
+    """A machine in one line."""
+    return f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Python {machine['python']}"
 
 
 def _cpu_name() -> str:

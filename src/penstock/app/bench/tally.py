@@ -13,6 +13,7 @@ from penstock.app.bench import bodies, columns
 from penstock.contracts.reasons import Reason
 
 _PUSHED_BACK: Final = 429
+_REASON: Final = b'"reason":"'
 Floats = NDArray[np.float64]
 
 
@@ -35,6 +36,7 @@ class LoadResult(msgspec.Struct, kw_only=True):
     model_version: int
     cpu_s: float
     draws: int
+    ended_unix_s: float
     longest_pause: dict[str, float]
     by_second: dict[str, list[Any]]
 
@@ -59,11 +61,15 @@ class Tally:
         if status == _PUSHED_BACK:
             self.pushed_back += self._batch
             self._pushed_s.append(done_s)
-        elif not 200 <= status < 300:
+        elif not self._is_outcome(status, body):
             self.errors += self._batch
         elif self._from_s <= (due_s if self._by_due else done_s):
             self._answered.append((due_s, done_s))
             self._count(body)
+
+    def _is_outcome(self, status: int, body: bytes) -> bool:
+        """A declined single payment has an HTTP status of its own, and is an outcome."""
+        return 200 <= status < 300 or (self._form == "single" and _REASON in body)
 
     def _count(self, body: bytes) -> None:
         if self._form == "arrow":
@@ -77,18 +83,18 @@ class Tally:
             self._scored += said.score is not None
             self._model_version = max(self._model_version, said.model_version)
 
-    def result(self, cpu_s: float) -> LoadResult:
-        """All figures."""
+    def result(self, cpu_s: float, ended_unix_s: float) -> LoadResult:
+        """All figures; ``ended_unix_s`` is when the last request left."""
         found = np.array(self._answered or np.empty((0, 2)), np.float64).reshape(-1, 2)
         seconds = self._until_s - self._from_s
         payments = self._batch * int(np.count_nonzero(found[:, 1] <= self._until_s))
-        names = self._names + Counter({Reason(code).name.lower(): int(self._codes[code]) for code in np.flatnonzero(self._codes)})
+        codes = {Reason(code).name.lower(): count for code, count in enumerate(self._codes.tolist()) if count}
         return LoadResult(
             seconds=round(seconds, 3), payments=payments, payments_per_second=round(payments / seconds, 1),
             latency_ms=latency_ms(1000 * (found[:, 1] - found[:, 0])),
             errors=self.errors, pushed_back=self.pushed_back, unsent=self.unsent,
-            reasons=dict(names), scored=self._scored, model_version=self._model_version,
-            cpu_s=round(cpu_s, 3), draws=self._draws,
+            reasons=dict(self._names + Counter(codes)), scored=self._scored, model_version=self._model_version,
+            cpu_s=round(cpu_s, 3), draws=self._draws, ended_unix_s=ended_unix_s,
             longest_pause=longest_pause(found[:, 1], self._from_s, self._until_s),
             by_second=self._by_second(found),
         )  # fmt: skip

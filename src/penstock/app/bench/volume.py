@@ -72,6 +72,6 @@ def checkpoint_bytes(settings: Settings) -> int:
 
 
 def _row(connection: Connection[Any], query: str) -> tuple[int, ...]:
-    found = connection.execute(query).fetchone()  # type: ignore[call-overload]
+    found = connection.execute(query).fetchone()
     assert found is not None, "aggregates have one row"
     return tuple(int(value) for value in found)
