@@ -1,8 +1,9 @@
 """The tail that finds payments that repeat one before.
 
 Hardly any payment looks like another, so it first looks in memory (``recent.py``) for one before with the same numbers.
-Only such pairs are kept in the database and compared there by their words, in lane time. Of those that look alike it is
-enough to keep each with the one before it: whatever came before that one was kept with it.
+Only such pairs are kept in the database and compared there by their words, in lane time. It is enough to keep each payment with
+the nearest before it that looks alike, and one with words also with the nearest before it that has words: whatever came
+before those was kept with them.
 """
 
 from __future__ import annotations
@@ -81,13 +82,12 @@ class _Search:
         await finding.forget(connection, span.lane, await finding.last_time_us(connection, span) - self._window_us)
 
     def _pair(self, looks: Looks, time_us: int) -> Seqs:
-        """Note which payments look like one before, the nearest with words and the nearest without; their clearing rows."""
+        """Note which payments look like one before, and like which; their clearing rows."""
         full, bare = self._since(time_us - self._window_us), self._since(time_us - self._bare_us)
-        same = self._recent.nearest(looks.seqs, looks.numbers(looks.wordless), np.where(looks.wordless, bare, full))
-        other = self._recent.nearest(looks.seqs, looks.numbers(~looks.wordless), np.full(len(looks.seqs), bare))
-        found = np.flatnonzero((same > 0) | (other > 0))
-        for seq, *before in zip(looks.seqs[found].tolist(), same[found].tolist(), other[found].tolist(), strict=True):
-            self._pairs[seq] = tuple(one for one in before if one)
+        nearest, worded = self._recent.nearest(looks.seqs, np.where(looks.wordless, bare, full))
+        found = np.flatnonzero(nearest)
+        for seq, *before in zip(looks.seqs[found].tolist(), nearest[found].tolist(), worded[found].tolist(), strict=True):
+            self._pairs[seq] = tuple({one for one in before if one})
         return looks.seqs[found]
 
     def _since(self, time_us: int) -> int:
@@ -111,8 +111,7 @@ class _Search:
         if stretch.until > self._recent.until and len(stretch.rows):
             time_us = int(stretch.column("time_us")[0])
             await self._make_room(stretch, time_us)
-            numbers = looks.numbers(looks.wordless)
-            self._recent.add(stretch.after, stretch.until, time_us, looks.seqs, numbers)
+            self._recent.add(stretch.after, stretch.until, time_us, looks)
         return looks
 
     async def _make_room(self, stretch: Stretch, time_us: int) -> None:
@@ -129,7 +128,8 @@ async def _looks(connection: Connection, stretch: Stretch) -> Looks:
     """What the payments look like that cleared in a stretch."""
     mask, later = finding.at_once(stretch), finding.later(stretch)
     names = ("seq", "payer_account", "payee_account", "amount_minor", "currency", "payment_type")
-    wordless = (stretch.column("side_hash")[mask] == 0).min(axis=1, initial=True)
+    words = stretch.column("side_hash")
+    wordless = (words[:, 0] | words[:, 1] | words[:, 2] | words[:, 3])[mask] == 0
     columns: list[NDArray[Any]] = [*(stretch.column(name)[mask] for name in names), wordless]
     if later.any():
         seqs = stretch.column("seq")[later].tolist()

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 _FEWEST: Final = 1 << 16
 _STEP: Final = 1 << 16
 _MOST_MARKS: Final = 100_000
-_FURTHEST: Final = 2**32 - 1
-_ODD: Final = (0x9E37_79B9_7F4A_7C15, 0xC2B2_AE3D_27D4_EB4F)
+_FURTHEST: Final = 0xFFFF_FFFF
+_ODD: Final = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xC2B2_AE3D_27D4_EB4F))
+_WORDLESS: Final = np.uint64(1)
 _SHIFT: Final = np.uint64(29)
 
 Numbers = NDArray[np.uint64]
@@ -37,16 +38,17 @@ class Looks(NamedTuple):
     payment_type: NDArray[Any]
     wordless: NDArray[np.bool_]  # without a side record
 
-    def numbers(self, wordless: NDArray[np.bool_]) -> Numbers:
-        """A number of each payment's looks, never 0, were it ``wordless``: equal looks have equal numbers."""
-        kinds = self.currency.astype(np.int64) << 20 | self.payment_type.astype(np.int64) << 4 | wordless
+    def numbers(self) -> Numbers:
+        """A number of each payment's looks, never 0: equal looks have numbers that differ in the lowest bit at most, ``wordless``."""
+        kinds = self.currency.astype(np.int64) << 16 | self.payment_type.astype(np.int64)
         number = np.full(len(self.seqs), _ODD[1], np.uint64)
         for column in (self.payer, self.payee, self.amount_minor, kinds):
-            number = (number ^ column.astype(np.int64).view(np.uint64)) * np.uint64(_ODD[0])
+            number ^= column.astype(np.int64).view(np.uint64)
+            number *= _ODD[0]
             number ^= number >> _SHIFT
-        number *= np.uint64(_ODD[1])
-        number[number == 0] = 1
-        return number
+        number *= _ODD[1]
+        number[number <= 1] = 2  # 0 stands for a row that cleared nothing
+        return (number & ~_WORDLESS) | self.wordless
 
 
 class Recent:
@@ -65,10 +67,10 @@ class Recent:
 
     def _make_room(self, capacity: int) -> None:
         self._capacity = capacity
-        self._shift = np.uint64(64 - (capacity.bit_length() - 1))
+        self._shift = np.uint64(64 - capacity.bit_length())  # twice as many slots as rows
         self._numbers = np.zeros(capacity, np.uint64)
         self._back = np.zeros(capacity, np.uint32)
-        self._newest = np.zeros(capacity, np.int64)
+        self._newest = np.zeros(2 * capacity, np.uint32)  # the lower half of a sequence
 
     def since(self, time_us: int) -> int | None:
         """A row before all that are not older than a time; None = such rows may be missing here."""
@@ -99,17 +101,17 @@ class Recent:
             there = found != 0
             self._chain(seqs[there], found[there])
 
-    def add(self, after: int, until: int, time_us: int, seqs: Seqs, numbers: Numbers) -> None:
+    def add(self, after: int, until: int, time_us: int, looks: Looks) -> None:
         """Take in what cleared in the next rows, the first of which was at ``time_us``; what is known already is left out."""
         assert after <= self.until, "rows in between are missing"
         assert until - after <= self._capacity, "make room first"
         if until <= self.until:
             return
-        new = seqs > self.until
         if after == self.until:
             self._marks.append((time_us, after + 1))
+        new = looks.seqs > self.until
         self._wipe(self.until, until)
-        self._chain(seqs[new], numbers[new])
+        self._chain(looks.seqs[new], looks.numbers()[new])
         self.until = until
         self._drop_old()
 
@@ -122,17 +124,22 @@ class Recent:
             self._numbers[:end] = 0
 
     def _chain(self, seqs: Seqs, numbers: Numbers) -> None:
-        slots = (numbers >> self._shift).astype(np.int64)
-        order = np.argsort(slots, kind="stable")
-        slots, ordered = slots[order], seqs[order]
-        before = self._newest[slots]
-        again = np.flatnonzero(slots[1:] == slots[:-1]) + 1
-        before[again] = ordered[again - 1]
-        places = ordered & (self._capacity - 1)
-        distance = ordered - before
-        self._back[places] = np.where((before > 0) & (distance <= _FURTHEST), distance, 0)
-        self._numbers[places] = numbers[order]
-        self._newest[slots] = ordered  # of several in a slot the last one stays
+        """Put rows into the table of the newest, each with the way back to the one that was there."""
+        slots, low = (numbers >> self._shift).astype(np.int64), seqs.astype(np.uint32)
+        back = low - self._newest[slots]  # wraps around, as it should
+        self._newest[slots] = low  # of several in a slot the last one stays
+        newest = self._newest[slots]
+        passed = np.flatnonzero(newest != low)
+        if len(passed):
+            by_slot = passed[np.argsort(slots[passed], kind="stable")]
+            slot = slots[by_slot]
+            last = np.append(slot[1:] != slot[:-1], True)  # behind it comes the one that stayed
+            stayed = np.searchsorted(seqs, seqs[by_slot[last]] + (newest[by_slot[last]] - low[by_slot[last]]))
+            back[by_slot[1:]] = np.where(last[:-1], back[by_slot[1:]], low[by_slot[1:]] - low[by_slot[:-1]])
+            back[stayed] = low[stayed] - low[by_slot[last]]
+        back[back == 0] = _FURTHEST  # it was there so long ago that the lower halves are the same
+        places = seqs & (self._capacity - 1)
+        self._back[places], self._numbers[places] = back, numbers
 
     def _drop_old(self) -> None:
         """Leave out what the ring has overwritten, and marks that are too many."""
@@ -142,20 +149,26 @@ class Recent:
         if len(self._marks) > _MOST_MARKS:
             del self._marks[1::2]
 
-    def nearest(self, seqs: Seqs, numbers: Numbers, since: Seqs) -> Seqs:
-        """For each the newest row before it, but after ``since``, that cleared a payment of that number; 0 = none."""
-        found = np.zeros(len(seqs), np.int64)
-        left = np.arange(len(seqs))
-        since = np.maximum(since, self.first)
-        at = self._newest[(numbers >> self._shift).astype(np.int64)]
+    def nearest(self, seqs: Seqs, since: Seqs) -> tuple[Seqs, Seqs]:
+        """For each clearing row the nearest before it, but after ``since``, of a payment that looks the same; 0 = none.
+
+        The second result is the nearest with words, for payments that have words themselves.
+        """
+        nearest, worded = np.zeros((2, len(seqs)), np.int64)
+        left, since = np.arange(len(seqs)), np.maximum(since, self.first)
+        places = seqs & (self._capacity - 1)
+        own, at = self._numbers[places], seqs - self._back[places]
         while True:
-            live = at > since[left]
+            live = (at > since[left]) & (at < seqs[left])
             left, at = left[live], at[live]
             if not len(left):
-                return found
+                return nearest, worded
             places = at & (self._capacity - 1)
-            hit = (self._numbers[places] == numbers[left]) & (at < seqs[left])
-            found[left[hit]] = at[hit]
-            back = self._back[places][~hit].astype(np.int64)
-            left, at = left[~hit], at[~hit]
-            at = np.where(back > 0, at - back, 0)
+            numbers = self._numbers[places]
+            hit = (numbers ^ own[left]) <= _WORDLESS
+            first = hit & (nearest[left] == 0)
+            nearest[left[first]] = at[first]
+            with_words = hit & (numbers & _WORDLESS == 0)
+            worded[left[with_words]] = at[with_words]
+            more = ~(with_words | (hit & (own[left] & _WORDLESS == 1)))
+            left, at = left[more], (at - self._back[places])[more]
