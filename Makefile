@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 KERNEL_TESTS := tests/process tests/state --ignore tests/process/commands --ignore tests/process/decide/rules/test_scales.py --ignore tests/process/decide/rules/test_parsing.py --ignore tests/process/decide/rules/test_packs.py
 
-.PHONY: help setup demo serve test kernels chaos lint docs format bench clean
+.PHONY: help setup demo serve test kernels chaos fuzz lint docs format bench clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -40,6 +40,9 @@ kernels: setup ## the lane's tests with bounds checks, and uncompiled, where int
 
 chaos: setup ## the long runs that kill processes under load; they print their seeds
 	@$(BIN)/python -m pytest -m chaos -s --timeout 3600 $(ARGS)
+
+fuzz: setup ## damage Arrow streams in 200,000 ways and see that the edge's reader refuses or reads them; PENSTOCK_SEED=… repeats a run
+	@PENSTOCK_MUTATIONS=$${PENSTOCK_MUTATIONS:-200000} $(BIN)/python -m pytest -s tests/process/commands/columns/test_mutations.py $(ARGS)
 
 lint: setup ## formatting rules, types and import contracts
 	@$(BIN)/ruff check . || { echo 'remedy: `.venv/bin/ruff check --fix .`, or explain an exception'; exit 1; }

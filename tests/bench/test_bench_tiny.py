@@ -12,7 +12,7 @@ import pytest
 
 from penstock.app.bench.bodies import AMOUNTS, OPEN_ACCOUNT, PAY, Zipf, letters
 
-TINY = ("--accounts", "200", "--batch", "50", "--verify", "--json")
+TINY = ("--accounts", "200", "--batch", "50", "--json")
 
 
 def bench(*arguments: str) -> dict[str, Any]:

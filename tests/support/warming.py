@@ -23,5 +23,4 @@ def warm(items: list[pytest.Item]) -> None:
         return
     with (Path(tempfile.gettempdir()) / "penstock-test-kernels.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        code = "from penstock.process.warm import warm_kernels; warm_kernels()"
-        subprocess.run([sys.executable, "-c", code], check=True)
+        subprocess.run([sys.executable, "-m", "penstock.process.warm"], check=True)

@@ -10,7 +10,9 @@ import gc
 import signal
 import sys
 import time
-from typing import Any
+from collections import deque
+from concurrent.futures import Future
+from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
@@ -21,19 +23,31 @@ from penstock.app.lane_start import open_lane
 from penstock.contracts.commands import COMMAND, REPLY
 from penstock.contracts.policy import BadPolicy
 from penstock.journal import reader
+from penstock.journal.reader import Partition
 from penstock.journal.writer import DatabaseAway, Fenced
-from penstock.kit.ring import Edge, RingServer
+from penstock.kit.ring import Bell, Edge, RingServer
 from penstock.kit.settings import BadSetting, Settings
 from penstock.kit.telemetry import set_up_logging
 from penstock.process.clock import ClockError
-from penstock.process.lane import Lane
+from penstock.process.lane import Answers, Lane
 from penstock.process.warm import warm_kernels
 from penstock.state.checkpoint import Checkpointer
 
 #: Exit statuses (sysexits.h): 75 = start it again; 78 = it would fail again, an operator must look.
 EXIT_RETRY, EXIT_OPERATOR = 75, 78
 _TICK_S = 1.0
+#: Batches: one becomes durable while the next is decided.
+_MOST_ON_THEIR_WAY = 2
+#: How long a thread may keep the GIL while the other wants it: the committing one must not wait for the other's loops.
+_SWITCH_S = 0.0005
 _log = structlog.get_logger("lane")
+
+
+class Asked(NamedTuple):
+    """A batch on its way: its answers, and how many of them are for which edge, in order."""
+
+    answers: Answers
+    edges: list[tuple[Edge, int]]
 
 
 class LaneProcess:
@@ -47,9 +61,13 @@ class LaneProcess:
         self._next_tick = 0.0
         self._next_checkpoint = time.monotonic() + settings.checkpoint_interval_s
         self._stopping = False
+        self._bell = Bell()
+        lane.committer.on_done = self._bell.ring
+        self._on_their_way: deque[Asked] = deque()
+        self._partitions: Future[list[Partition]] | None = None
 
     def stop(self, *_: object) -> None:
-        """End after the batch under way."""
+        """End after the batches under way."""
         self._stopping = True
 
     def run(self) -> None:
@@ -57,31 +75,59 @@ class LaneProcess:
 
         :raises Fenced, DatabaseAway, ClockError: memory is worthless, the process must end.
         """
-        while not self._stopping:
-            if not self._lane.has_room():
-                self._wait_for_room()
-                continue
-            self._ring.wait(0.002 if self._checkpointer.running else max(self._next_tick - time.monotonic(), 0.0))
-            self._serve()
-            now = time.monotonic()
-            if now >= self._next_tick:
-                self._tick(now)
-            self._checkpoint(now)
+        try:
+            while not self._stopping:
+                self._turn()
+            self._answer_all()
+            self._lane.committer.settle()
+        finally:
+            self._bell.close()
+
+    def _turn(self) -> None:
+        if not self._lane.has_room():
+            self._wait_for_room()
+            return
+        self._ring.wait(self._patience_s(), self._bell)
+        self._answer_durable()
+        self._serve()
+        now = time.monotonic()
+        if now >= self._next_tick:
+            self._tick(now)
+        self._checkpoint(now)
+
+    def _patience_s(self) -> float:
+        """How long nothing needs to be done unless somebody asks."""
+        return 0.002 if self._checkpointer.running else max(self._next_tick - time.monotonic(), 0.0)
 
     def _serve(self) -> None:
-        """One batch: a fair share from each edge, then the answers to each."""
+        """Begin one batch, a fair share from each edge, as soon as no more than one is on its way."""
         edges = [edge for edge in self._ring.edges if edge.waiting()]
         if not edges:
             return
+        if len(self._on_their_way) >= _MOST_ON_THEIR_WAY:
+            self._answer(self._on_their_way.popleft())
         share = max(self._settings.batch_rows // len(edges), 1)
         self._lane.figures.ring_depth = sum(edge.waiting() for edge in edges)
         taken = [edge.take(share) for edge in edges]
-        commands, payloads = _join(taken)
-        replies, answers = self._lane.process(commands, payloads, wiring.clock_us())
+        answers = self._lane.begin(*_join(taken), wiring.clock_us())
+        shares = [(edge, len(own)) for edge, (own, _) in zip(edges, taken, strict=True)]
+        self._on_their_way.append(Asked(answers, shares))
+
+    def _answer_durable(self) -> None:
+        while self._on_their_way and self._on_their_way[0].answers.durable.done():
+            self._answer(self._on_their_way.popleft())
+
+    def _answer_all(self) -> None:
+        while self._on_their_way:
+            self._answer(self._on_their_way.popleft())
+
+    def _answer(self, asked: Asked) -> None:
+        """Tell the edges what is durable, waiting until it is."""
+        replies, payloads = asked.answers.wait()
         first = 0
-        for edge, (own, _) in zip(edges, taken, strict=True):
-            _answer(edge, replies[first : first + len(own)], answers, first)
-            first += len(own)
+        for edge, count in asked.edges:
+            _tell(edge, replies[first : first + count], payloads, first)
+            first += count
 
     def _tick(self, now: float) -> None:
         self._next_tick = now + _TICK_S
@@ -90,19 +136,33 @@ class LaneProcess:
         gc.collect(0)
 
     def _learn_partitions(self) -> None:
-        self._lane.learn_partitions(reader.read_partitions(self._lane.writer.connection, self._settings.lane))
+        """Take note of the partitions that the last look has found, and look again behind the commits on their way."""
+        if self._partitions is not None and self._partitions.done():
+            self._lane.learn_partitions(self._partitions.result())
+            self._partitions = None
+        if self._partitions is None:
+            self._partitions = self._lane.committer.soon(self._read_partitions)
+
+    def _read_partitions(self) -> list[Partition]:
+        return reader.read_partitions(self._lane.writer.connection, self._settings.lane)
 
     def _wait_for_room(self) -> None:
         """The keeper is late with a partition or an index: commands wait in the rings, and the edges push back."""
+        self._answer_all()
         _log.warning("waiting for the keeper", last_seq=self._lane.last_seq, partition_end=self._lane.partition_end)
         time.sleep(0.1)
-        self._learn_partitions()
+        self._lane.committer.settle()
+        self._lane.learn_partitions(self._read_partitions())
 
     def _checkpoint(self, now: float) -> None:
         if now >= self._next_checkpoint:
             self._next_checkpoint = now + self._settings.checkpoint_interval_s
             self._checkpointer.begin(self._lane.state)
-        self._checkpointer.step(self._lane.state, self._lane.writer.position.digest)
+        if self._checkpointer.waits_for_commits:
+            self._answer_all()
+            self._lane.committer.settle()
+        digest = self._lane.writer.position.digest if self._lane.committer.idle else None
+        self._checkpointer.step(self._lane.state, digest)
         self._lane.figures.checkpoint_seq, self._lane.figures.checkpoint_us = self._checkpointer.published
 
 
@@ -116,7 +176,7 @@ def _join(taken: list[tuple[NDArray[Any], dict[int, bytes]]]) -> tuple[NDArray[A
     return commands, payloads
 
 
-def _answer(edge: Edge, replies: NDArray[Any], answers: dict[int, bytes], first: int) -> None:
+def _tell(edge: Edge, replies: NDArray[Any], answers: dict[int, bytes], first: int) -> None:
     own = {place - first: body for place, body in answers.items() if first <= place < first + len(replies)}
     edge.reply(replies, own)
 
@@ -151,6 +211,7 @@ def _run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, process.stop)
     gc.freeze()
+    sys.setswitchinterval(_SWITCH_S)
     _log.info("ready", last_seq=lane.last_seq, epoch=lane.writer.position.epoch)
     try:
         process.run()

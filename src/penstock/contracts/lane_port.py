@@ -18,6 +18,11 @@ from penstock.contracts.money import CURRENCIES
 COMMIT_BOUNDS_MS: Final = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987)
 
 
+#: The stages of a batch whose time the lane adds up. All but the last are its own work, one after another; the commit
+#: (digest, COPY, fsync) happens beside them, in a thread of its own.
+STAGES: Final = ("admit", "features", "score", "post", "reply", "commit")
+
+
 class Reply(NamedTuple):
     """One ``REPLY`` record, in its order."""
 
@@ -58,7 +63,7 @@ class Lane(Protocol):
         ...
 
     async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:
-        """Send ``COMMAND`` records and wait for all ``REPLY`` records, in the order of the commands."""
+        """Send ``COMMAND`` records (their tokens are set here, in place) and wait for all ``REPLY`` records, in their order."""
         ...
 
 
@@ -194,6 +199,7 @@ class StatusAnswer(NamedTuple):
     commit_times: tuple[int, ...]
     totals: dict[str, Totals]
     reasons: dict[int, int]
+    stages_ns: dict[str, int]
     policy_seq: int
 
 
@@ -258,6 +264,9 @@ def status_answer(payload: bytes) -> StatusAnswer:
         for currency in CURRENCIES
     }
     totals_end = times_end + len(CURRENCIES) * step
-    pairs = numbers[totals_end + 1 : totals_end + 1 + 2 * numbers[totals_end]]
+    pairs_end = totals_end + 1 + 2 * numbers[totals_end]
+    pairs = numbers[totals_end + 1 : pairs_end]
     reasons = dict(zip(pairs[::2], pairs[1::2], strict=True))
-    return StatusAnswer(Counters._make(numbers[:place]), tuple(numbers[place:times_end]), totals, reasons, numbers[-1])
+    stages = dict(zip(STAGES, numbers[pairs_end : pairs_end + len(STAGES)], strict=True))
+    counters, commit_times = Counters._make(numbers[:place]), tuple(numbers[place:times_end])
+    return StatusAnswer(counters, commit_times, totals, reasons, stages, numbers[-1])

@@ -6,17 +6,19 @@ attached, because CREATE … PARTITION OF would stall the lane: ATTACH takes a l
 
 from __future__ import annotations
 
-from typing import Any, Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple, cast
 
 import psycopg
 from psycopg import Connection, sql
+
+from penstock.journal.layout import expression
 
 _PARENTS: Final = ("journal", "journal_side")
 
 # No CHECK constraint: the table is empty when it is attached, and a constraint would be evaluated for
 # each row afterwards. Inserts alone start no autovacuum: a closed partition is frozen once, below.
 _MAKE: Final = """
-    CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)
+    CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)
         WITH (autovacuum_vacuum_insert_threshold = -1)
 """
 _KEY: Final = "ALTER TABLE {child} ADD PRIMARY KEY (lane, seq)"
@@ -29,8 +31,10 @@ _CLOSED: Final = """
     SELECT first_seq, end_seq FROM journal_partition
     WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
 """
-_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (client, command_id)"
-_INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (ref_seq) WHERE ref_seq > 0"
+# Of (client, command_id), and of (ref_seq) where it is above 0: of their expressions, because they are not stored.
+_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({client}), ({command_id}))"
+_INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (({ref_seq})) WHERE {ref_seq} > 0"
+_COLUMNS: Final = {name: sql.SQL(cast(LiteralString, expression(name))) for name in ("client", "command_id", "ref_seq")}
 _FREEZE: Final = "VACUUM (FREEZE, ANALYZE) {child}"
 _MARK: Final = """
     UPDATE journal_partition SET
@@ -109,19 +113,19 @@ def _make(connection: Connection[Any], partition: Partition) -> None:
 def _index(connection: Connection[Any], partition: Partition) -> None:
     child = _name("journal", partition)
     try:
-        connection.execute(_fill(_INDEX_ID, child=child, index=f"{child}_id"))
+        connection.execute(_fill(_INDEX_ID, child=child, index=f"{child}_id", **_COLUMNS))
     except psycopg.errors.UniqueViolation as error:
+        _, _, twice = (error.diag.message_detail or "").rpartition("=")
         raise DuplicateIds(
-            f"{child} holds a command id twice ({error.diag.message_detail}); stop the lane and run `penstock verify`"
+            f"{child} holds a command id twice (client and id: {twice}); stop the lane and run `penstock verify`"
         ) from error
-    connection.execute(_fill(_INDEX_REF, child=child, index=f"{child}_ref"))
+    connection.execute(_fill(_INDEX_REF, child=child, index=f"{child}_ref", **_COLUMNS))
 
 
 def _name(parent: str, partition: Partition) -> str:
     return f"{parent}_{partition.lane}_{partition.first_seq}"
 
 
-def _fill(template: LiteralString, **parts: str | int) -> sql.Composed:
+def _fill(template: LiteralString, **parts: str | int | sql.SQL) -> sql.Composed:
     """Fill a statement: texts are names, numbers are values."""
-    filled = {key: sql.Identifier(part) if isinstance(part, str) else sql.Literal(part) for key, part in parts.items()}
-    return sql.SQL(template).format(**filled)
+    return sql.SQL(template).format(**{key: sql.Identifier(part) if isinstance(part, str) else part for key, part in parts.items()})

@@ -12,8 +12,12 @@ from psycopg.conninfo import make_conninfo
 _NEEDED_ON: Final = ("fsync", "synchronous_commit", "full_page_writes")
 
 
+#: The oldest server that has what the journal's table is made of (``journal/layout.py``), as libpq counts versions.
+OLDEST_SERVER: Final = 180_000
+
+
 class UnsafeDatabase(RuntimeError):
-    """The database may lose what it has confirmed; the message names the settings and the fix."""
+    """The database is too old, or may lose what it has confirmed; the message names what is wrong and the fix."""
 
 
 def connect(
@@ -49,13 +53,14 @@ def connect(
 
 
 def refuse_unsafe_database(connection: Connection[Any]) -> None:
-    """Refuse a server that confirms a commit before it is safe on disk.
+    """Refuse a server that is too old, or that confirms a commit before it is safe on disk.
 
     ``synchronous_commit`` may also be ``remote_write``, ``remote_apply`` or ``local``: all of them
     wait for the local disk.
 
-    :raises UnsafeDatabase: when fsync, synchronous_commit or full_page_writes is off.
+    :raises UnsafeDatabase: when it is older than PostgreSQL 18, or fsync, synchronous_commit or full_page_writes is off.
     """
+    refuse_old_server(connection.info.server_version)
     rows = connection.execute("SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(_NEEDED_ON)])
     off = sorted(name for name, setting in rows.fetchall() if setting == "off")
     if off:
@@ -63,4 +68,16 @@ def refuse_unsafe_database(connection: Connection[Any]) -> None:
         raise UnsafeDatabase(
             f"this PostgreSQL runs with {', '.join(off)} off and may forget payments that it has confirmed; "
             f"run: {changes} SELECT pg_reload_conf(); and check that no role or database sets it otherwise"
+        )
+
+
+def refuse_old_server(version: int) -> None:
+    """Refuse a server whose version, as libpq counts them (180004 = 18.4), is too old for the journal's table.
+
+    :raises UnsafeDatabase: when it is.
+    """
+    if version < OLDEST_SERVER:
+        raise UnsafeDatabase(
+            f"this is PostgreSQL {version // 10_000}, and Penstock needs {OLDEST_SERVER // 10_000} or newer: "
+            "upgrade the server (pg_upgrade keeps the data), then start again"
         )

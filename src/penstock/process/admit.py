@@ -7,6 +7,7 @@ together, once per batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from penstock.process.post.terms import Int64, Known, Terms
 from penstock.state import layout as at
 from penstock.state.hashing import mix
 from penstock.state.holds import find_hold
+from penstock.state.reaching import AHEAD, reach_ids
 from penstock.state.recent import find_id
 from penstock.state.tables import State
 
@@ -32,6 +34,8 @@ _FOLLOW_UPS = tuple(int(kind) for kind in FOLLOW_UPS)
 _PAYMENTS = (int(Kind.PAY), int(Kind.DEPOSIT), int(Kind.WITHDRAW))
 _REFUND, _PAY = int(Kind.REFUND), int(Kind.PAY)
 _FUTURE, _EXPIRED = int(Reason.ID_FROM_FUTURE), int(Reason.ID_EXPIRED)
+#: Gives the connection for a look-up, when everything that memory knows is there to be found.
+Reading = Callable[[], psycopg.Connection[Any]]
 #: What may come from outside; payments fall due, and policies are published, by the lane alone.
 _SENT = tuple(int(kind) for kind in Kind if kind not in (Kind.EXPIRE, Kind.PUBLISH))
 _MOVING = tuple(int(kind) for kind in (Kind.DEPOSIT, Kind.WITHDRAW, Kind.PAY))
@@ -55,7 +59,7 @@ def admit(
     times_us: Int64,
     side_words: Int64,
     partitions: list[Partition],
-    connection: psycopg.Connection[Any],
+    reading: Reading,
 ) -> Known:
     """Find out what posting must know of each command; ``side_words`` (n,) is the first word of its side hash.
 
@@ -65,9 +69,9 @@ def admit(
     count = len(commands)
     known = Known(*(np.zeros(count, np.int64) for _ in Known._fields))
     fingerprint_commands(commands, side_words, known.fingerprint)
-    _look_up_ids(state, terms, commands, known, partitions, connection)
+    _look_up_ids(state, terms, commands, known, partitions, reading)
     recognise(state, terms, commands, times_us, known, make_twins(count))
-    _look_up_payments(state, terms, commands, known, connection)
+    _look_up_payments(state, terms, commands, known, reading)
     return known
 
 
@@ -146,6 +150,8 @@ def recognise(state: Any, terms: Any, commands: Any, times_us: Any, known: Any, 
     :param twins: zeroed, a power of two of places, more than twice as many as commands.
     """
     for i in range(commands.shape[0]):
+        if i % AHEAD == 0:
+            reach_ids(state, commands, i)
         command = commands[i]
         seq, fingerprint = find_id(state, command["client"], command["id_hi"], command["id_lo"])
         if seq > 0:
@@ -213,7 +219,7 @@ def _look_up_ids(
     commands: NDArray[Any],
     known: Known,
     partitions: list[Partition],
-    connection: psycopg.Connection[Any],
+    reading: Reading,
 ) -> None:
     horizon_us = _horizon_us(state)
     if horizon_us == 0:
@@ -232,7 +238,7 @@ def _look_up_ids(
         for i in places
     ]
     for place, seq, fingerprint in reader.find_ids(
-        connection, terms.lane, asked, closed[0].first_seq, closed[-1].end_seq
+        reading(), terms.lane, asked, closed[0].first_seq, closed[-1].end_seq
     ):
         known.found_seq[place] = seq
         known.found_fingerprint[place] = fingerprint
@@ -273,14 +279,14 @@ def _describe_held(hold: Any, known: Any, i: int) -> None:
 
 
 def _look_up_payments(
-    state: State, terms: Terms, commands: NDArray[Any], known: Known, connection: psycopg.Connection[Any]
+    state: State, terms: Terms, commands: NDArray[Any], known: Known, reading: Reading
 ) -> None:
     find_held(state, commands, known)
     places = np.flatnonzero(known.ref_client == 0)
     if not len(places):
         return
     hot_first_seq = int(state.scalars[0, at.FIRST_PARTITION] * state.scalars[0, at.PARTITION_ROWS]) + 1
-    payments = reader.find_payments(connection, terms.lane, commands["ref_seq"][places].tolist(), hot_first_seq)
+    payments = reader.find_payments(reading(), terms.lane, commands["ref_seq"][places].tolist(), hot_first_seq)
     for i in places:
         payment = payments.get(int(commands["ref_seq"][i]))
         if payment is not None and payment.kind in _PAYMENTS:

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from penstock.contracts.commands import Status
+from penstock.contracts.lane_port import COMMIT_BOUNDS_MS, STAGES
 from penstock.contracts.reasons import Reason
+from penstock.kit.stages import Stages
 from penstock.process.post.terms import Int64, Verdicts
 from penstock.state import layout as at
 from penstock.state.tables import State
 
-#: Upper bounds in ms of the commit time histogram; one more counter takes the rest.
-COMMIT_MS_BOUNDS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987)
-
 
 @dataclass
 class Figures:
-    """Counters since the lane process started."""
+    """Counters since the lane process started. Those of commits are written by the committing thread alone."""
 
     start_us: int
     epoch: int = 0
@@ -32,11 +31,12 @@ class Figures:
     commit_us: int = 0
     checkpoint_seq: int = 0
     checkpoint_us: int = 0
-    commit_histogram: Int64 = field(default_factory=lambda: np.zeros(len(COMMIT_MS_BOUNDS) + 1, np.int64))
+    commit_histogram: Int64 = field(default_factory=lambda: np.zeros(len(COMMIT_BOUNDS_MS) + 1, np.int64))
     reasons: Int64 = field(default_factory=lambda: np.zeros(max(Reason) + 1, np.int64))
+    stages: Stages = field(default_factory=lambda: Stages(STAGES))
 
-    def count_batch(self, commands: int, rows: int, verdicts: Verdicts, commit_us: int) -> None:
-        """Count one committed batch."""
+    def count_batch(self, commands: int, rows: int, verdicts: Verdicts) -> None:
+        """Count one batch that is being committed."""
         self.batches += 1
         self.commands += commands
         self.rows += rows
@@ -45,8 +45,11 @@ class Figures:
         self.refused += int(np.count_nonzero(status == Status.REFUSED))
         self.reasons += np.bincount(verdicts.reason[:commands], minlength=len(self.reasons))
         self.batch_rows = rows
+
+    def note_commit(self, commit_us: int) -> None:
+        """Count one commit."""
         self.commit_us = commit_us
-        self.commit_histogram[np.searchsorted(COMMIT_MS_BOUNDS, commit_us / 1000)] += 1
+        self.commit_histogram[np.searchsorted(COMMIT_BOUNDS_MS, commit_us / 1000)] += 1
 
     def as_numbers(self, state: State, lane: int) -> Int64:
         """The answer to a STATUS query, in the order of ``contracts.lane_port``."""
@@ -61,5 +64,5 @@ class Figures:
         seen = np.flatnonzero(self.reasons)
         pairs = [number for code in seen for number in (int(code), int(self.reasons[code]))]
         totals = state.totals[:, : at.TOTAL_GIVEN_BACK + 1].ravel()
-        tail = [len(seen), *pairs, int(scalars[at.POLICY_SEQ])]
+        tail = [len(seen), *pairs, *self.stages.spent_ns.values(), int(scalars[at.POLICY_SEQ])]
         return np.concatenate([head, self.commit_histogram, totals, tail]).astype(np.int64)

@@ -3,8 +3,9 @@
     admit  →  decide  →  post  →  record  →  reply
 
 One writer, in memory, without locks. A batch is decided and posted on the lane's tables, recorded in
-one durable commit, and only then answered. If the commit fails for good, the memory is ahead of the
-journal and worthless: the exception ends the process, and the next one recovers (crash-only).
+one durable commit, and only then answered. While one batch becomes durable, the next is decided and
+posted: memory may be ahead of the journal, answers never are (ADR 0023). If a commit fails for good, that
+memory is worthless: the exception ends the process, and the next one recovers (crash-only).
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import bisect
 import time
 from collections.abc import Mapping
-from typing import Any
+from concurrent.futures import Future
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +23,9 @@ from penstock.contracts.commands import REPLY, Kind, Option
 from penstock.contracts.policy import Policy, policy_arrays
 from penstock.contracts.row import ROW
 from penstock.contracts.states import State as PaymentState
+from penstock.journal.committing import Committer
 from penstock.journal.reader import Partition
-from penstock.journal.writer import JournalWriter
+from penstock.journal.writer import Connection, JournalWriter
 from penstock.kit.settings import Settings
 from penstock.process.admit import admit
 from penstock.process.clock import BusinessCalendar, LaneClock
@@ -34,10 +37,11 @@ from penstock.process.figures import Figures
 from penstock.process.genesis import publish_row, system_account_rows
 from penstock.process.post.batch import post_batch
 from penstock.process.post.settling import expire_due
-from penstock.process.post.terms import Judged, Known, Terms, make_terms, make_verdicts
+from penstock.process.post.terms import Judged, Known, Terms, Verdicts, make_terms, make_verdicts
 from penstock.process.queries import answer
-from penstock.process.record import hash_sides, record
+from penstock.process.record import hash_sides, join_sides
 from penstock.process.reply import reply
+from penstock.process.rooms import Rooms
 from penstock.state import layout as at
 from penstock.state.fold import fold_rows
 from penstock.state.holds import due_by
@@ -46,6 +50,22 @@ from penstock.state.tables import State, forget_partition
 _FIRST_QUERY = 100
 _SECOND_US = 1_000_000
 MAX_SEQ = (1 << at.SEQ_BITS) - 100_000
+
+
+class Answers(NamedTuple):
+    """What a lane has to say, once it is durable."""
+
+    replies: NDArray[Any]  # of ``REPLY``, in the order of the commands
+    payloads: dict[int, bytes]  # of those replies that have one
+    durable: Future[None]  # until then nobody may hear of it
+
+    def wait(self) -> tuple[NDArray[Any], dict[int, bytes]]:
+        """The replies and payloads, when everything that they say has been committed.
+
+        :raises Fenced, DatabaseAway: when it never will be.
+        """
+        self.durable.result()
+        return self.replies, self.payloads
 
 
 class Lane:
@@ -63,10 +83,11 @@ class Lane:
         self.figures = Figures(start_us=now_us, epoch=writer.position.epoch)
         self.partitions: list[Partition] = []
         self.partition_end = writer.partition_end()
-        self._rows = np.zeros(settings.batch_rows + settings.expiries_per_batch + 1, ROW)
-        self._used_rows = 0
+        self.committer = Committer()
+        self._batch_room = settings.batch_rows + settings.expiries_per_batch + 1
+        self._rooms = Rooms(self._batch_room)
         self._calendar = BusinessCalendar("UTC")
-        self._decider = Decider(settings.batch_rows)
+        self._decider = Decider(settings.batch_rows, self.figures.stages)
         self.terms: Terms | None = None
         if policy is not None:
             self._enforce(policy, int(state.scalars[0, at.POLICY_VERSION]))
@@ -78,33 +99,36 @@ class Lane:
     def process(
         self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int
     ) -> tuple[NDArray[Any], dict[int, bytes]]:
-        """Take commands and queries (n,) of ``COMMAND`` through the lane.
+        """``begin``, and wait until all is durable."""
+        return self.begin(commands, payloads, now_us).wait()
 
-        :returns: replies (n,) of ``REPLY``, in order, and the payloads of those that have one. Everything that they
-            say has been committed.
+    def begin(self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int) -> Answers:
+        """Take commands and queries (n,) of ``COMMAND`` through the lane, up to their commit, which is on its way then.
+
         :raises Fenced, DatabaseAway, ClockError: the process must end and recover.
         """
         replies = np.zeros(len(commands), REPLY)
         is_query = commands["kind"] > _FIRST_QUERY
         places = np.flatnonzero(~is_query)
-        written = False
+        durable = None
         while len(places):
             own = {new: payloads[int(old)] for new, old in enumerate(places) if int(old) in payloads}
-            answered, rows = self._batch(commands[places], own, now_us)
+            answered, durable = self._batch(commands[places], own, now_us)
             replies[places[: len(answered)]] = answered
             places = places[len(answered) :]
-            written = rows > 0
-        if not written:
-            self.writer.check_mine()
-        return replies, self._answer_queries(commands, np.flatnonzero(is_query), replies, now_us)
+        answers = self._answer_queries(commands, np.flatnonzero(is_query), replies, now_us)
+        return Answers(replies, answers, durable or self.committer.soon(self.writer.check_mine))
 
-    def _batch(self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int) -> tuple[NDArray[Any], int]:
-        """Admit, post, record and answer as many commands as fit into one commit; the replies and the rows written."""
+    def _batch(
+        self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int
+    ) -> tuple[NDArray[Any], Future[None] | None]:
+        """Admit, decide, post, record and answer as many commands as fit into one commit.
+
+        :returns: the replies, and what tells when they are durable, None = nothing was written.
+        """
         assert self.last_seq < MAX_SEQ, "the lane is full: the id tables hold 40 bits of sequence"
         assert self.terms is not None, "publish a policy before the first command"
-        together = cut(commands, int(self.state.scalars[0, at.ACCOUNTS]), self.last_seq)
-        times_us, day = self._stamp(now_us, together)
-        times_us = times_us[: self._make_way(times_us, day)]
+        times_us, day = self._cut(commands, now_us)
         commands = commands[: len(times_us)]
         payloads = {place: body for place, body in payloads.items() if place < len(commands)}
         side_words = hash_sides(payloads, len(commands))
@@ -112,18 +136,34 @@ class Lane:
         candidate = self._candidate(commands, payloads)
         judged, vectors = self._decide(self.terms, commands, times_us, known)
         judged.reason[0] = judged.reason[0] if candidate is None else candidate.reason
-        verdicts = make_verdicts(len(commands))
-        rows = self._rows
-        rows[: self._used_rows] = np.zeros(1, ROW)
-        done, written = post_batch(self.state, self.terms, commands, times_us, known, judged, day, rows, verdicts)
-        assert done == len(commands), "the batch was cut so that all that falls due fits into it"
-        self._used_rows = written
+        room = self._rooms.next()
+        rows, verdicts = self._post(self.terms, room.clear(), commands, times_us, known, judged, day)
         rows["features"][verdicts.row[judged.attempt > 0]] = vectors.view(np.int16)
-        commit_us = self._record(rows[:written], verdicts.row, side_words, payloads)
-        self.figures.count_batch(done, written, verdicts, commit_us)
-        if candidate is not None and written and rows["state"][verdicts.row[0]] == PaymentState.DONE:
-            self._use_model(candidate)
-        return reply(commands, rows, verdicts, self.last_seq), written
+        durable = self._record(rows, join_sides(rows, verdicts.row, side_words, payloads)) if len(rows) else None
+        if durable is not None:
+            room.keep(len(rows), durable)
+            if candidate is not None and rows["state"][verdicts.row[0]] == PaymentState.DONE:
+                self._use_model(candidate)
+        self.figures.count_batch(len(commands), len(rows), verdicts)
+        with self.figures.stages.time("reply"):
+            return reply(commands, rows, verdicts, self.last_seq), durable
+
+    def _cut(self, commands: NDArray[Any], now_us: int) -> tuple[NDArray[np.int64], int]:
+        """The times of as many commands as can go into one batch, and its business day."""
+        together = cut(commands, int(self.state.scalars[0, at.ACCOUNTS]), self.last_seq)
+        times_us, day = self._stamp(now_us, together)
+        return times_us[: self._make_way(times_us, day)], day
+
+    def _post(
+        self, terms: Terms, rows: NDArray[Any], commands: NDArray[Any], times_us: NDArray[np.int64], known: Known,
+        judged: Judged, day: int,
+    ) -> tuple[NDArray[Any], Verdicts]:  # fmt: skip
+        """The rows that the commands make, and what became of each command."""
+        verdicts = make_verdicts(len(commands))
+        with self.figures.stages.time("post"):
+            done, written = post_batch(self.state, terms, commands, times_us, known, judged, day, rows, verdicts)
+        assert done == len(commands), "the batch was cut so that all that falls due fits into it"
+        return rows[:written], verdicts
 
     def _make_way(self, times_us: NDArray[np.int64], day: int) -> int:
         """How many commands can be posted with all that falls due before them; what is due by now may go first."""
@@ -140,6 +180,7 @@ class Lane:
             return None
         if commands["option"][0] == Option.MODEL_WITHDRAWN:
             return models.Candidate(None)
+        self.committer.settle()
         return models.load(self.writer.connection, payloads.get(0, b""), self._maturity_us)
 
     def _use_model(self, candidate: models.Candidate) -> None:
@@ -150,25 +191,30 @@ class Lane:
         return int(self.state.scalars[0, at.MATURITY_US])
 
     def _admit(self, terms: Terms, commands: NDArray[Any], times_us: NDArray[np.int64], side_words: NDArray[np.int64]) -> Known:
-        return admit(self.state, terms, commands, times_us, side_words, self.partitions, self.writer.connection)
+        with self.figures.stages.time("admit"):
+            return admit(self.state, terms, commands, times_us, side_words, self.partitions, self._reading)
 
     def _decide(
         self, terms: Terms, commands: NDArray[Any], times_us: NDArray[np.int64], known: Known
     ) -> tuple[Judged, NDArray[np.float16]]:
         moment = Moment(*self._calendar.moment_of(int(times_us[0])))
-        labelled = look_up_labelled(commands, self.settings.lane, self.writer.connection)
+        labelled = look_up_labelled(commands, self.settings.lane, self._reading)
         return self._decider.decide(self.state, terms, commands, times_us, moment, known, labelled)
 
-    def _record(
-        self,
-        rows: NDArray[Any],
-        row_of_command: NDArray[np.int64],
-        words: NDArray[np.int64],
-        payloads: Mapping[int, bytes],
-    ) -> int:
-        started = time.perf_counter_ns()
-        record(self.writer, rows, row_of_command, words, payloads)
-        return (time.perf_counter_ns() - started) // 1000
+    def _reading(self) -> Connection:
+        """The connection for a look-up, when all rows that were made before are there to be found."""
+        self.committer.settle()
+        return self.writer.connection
+
+    def _record(self, rows: NDArray[Any], sides: list[tuple[int, bytes]]) -> Future[None]:
+        """Hand rows over to be committed; they must stay as they are until then."""
+        def commit() -> None:
+            started_ns = time.perf_counter_ns()
+            with self.figures.stages.time("commit"):
+                self.writer.commit(rows, sides)
+            self.figures.note_commit((time.perf_counter_ns() - started_ns) // 1000)
+
+        return self.committer.soon(commit)
 
     def _stamp(self, now_us: int, count: int) -> tuple[NDArray[np.int64], int]:
         """The times of the commands that fall on one business day and into one second, and that day."""
@@ -196,17 +242,22 @@ class Lane:
     # --- what happens without a caller
 
     def tick(self, now_us: int) -> None:
-        """Once a second: expire holds that have run out, or make sure that the lane is still mine."""
+        """Once a second: expire holds that have run out, or make sure that the lane is still mine.
+
+        While commits are on their way neither is needed: they show whose the lane is, and each batch lets happen what is due.
+        """
+        if not self.committer.idle:
+            return
         times_us, day = self._stamp(now_us, 1)
         if not self._expire(int(times_us[0]), day):
-            self.writer.check_mine()
+            self.committer.soon(self.writer.check_mine).result()
 
     def _expire(self, time_us: int, day: int) -> int:
         """Let happen what is due, as far as one commit takes it; the rows written."""
         rows = np.zeros(self.settings.expiries_per_batch, ROW)
         written: int = expire_due(self.state, self.terms, rows, 0, len(rows), time_us, day)
         if written:
-            self.writer.commit(rows[:written], [])
+            self._record(rows[:written], []).result()
             self.figures.rows += written
         return written
 
@@ -220,7 +271,7 @@ class Lane:
         if seq == 1:
             rows = np.concatenate([rows, system_account_rows(lane, seq + 1, time_us, day, version)])
         fold_rows(self.state, rows)
-        self.writer.commit(rows, [(seq, policy.canonical())])
+        self._record(rows, [(seq, policy.canonical())]).result()
         self._enforce(policy, version)
 
     def _enforce(self, policy: Policy, version: int) -> None:
@@ -239,12 +290,12 @@ class Lane:
 
     @property
     def last_seq(self) -> int:
-        """The last sequence, committed whenever no batch is under way."""
+        """The last sequence, committed whenever the committer is idle."""
         return int(self.state.scalars[0, at.LAST_SEQ])
 
     def has_room(self) -> bool:
         """Whether a full batch fits into attached partitions and free generations of the id tables."""
-        after = self.last_seq + len(self._rows)
+        after = self.last_seq + self._batch_room
         if after >= self.partition_end:
             return False
         partition = (after - 1) // int(self.state.scalars[0, at.PARTITION_ROWS])

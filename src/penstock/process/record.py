@@ -1,4 +1,4 @@
-"""Record: side hashes into the rows, then one durable commit."""
+"""Record: side hashes into the rows, then one durable commit, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.journal.writer import JournalWriter
 from penstock.process.post.terms import Int64
 
 
@@ -21,16 +20,14 @@ def hash_sides(payloads: Mapping[int, bytes], count: int) -> Int64:
     return words
 
 
-def record(
-    writer: JournalWriter, rows: NDArray[Any], row_of_command: Int64, side_words: Int64, payloads: Mapping[int, bytes]
-) -> None:
-    """Complete the rows with their side hashes and commit them, durably, before anyone is answered."""
-    if not len(rows):
-        return
+def join_sides(
+    rows: NDArray[Any], row_of_command: Int64, side_words: Int64, payloads: Mapping[int, bytes]
+) -> list[tuple[int, bytes]]:
+    """Complete the rows with their side hashes; the side records by sequence."""
     sides = []
     for position, body in payloads.items():
         place = row_of_command[position]
         if place >= 0:
             rows["side_hash"][place] = side_words[position]
             sides.append((int(rows["seq"][place]), body))
-    writer.commit(rows, sides)
+    return sides

@@ -3,8 +3,8 @@
 Between batches the lane copies a bounded piece (``step``); a thread of low priority writes and fsyncs
 it. The pieces of the large tables are therefore true at different sequences, which the fold allows for
 (see ``state/fold.py``); the small tables are caught together at the end, at the manifest's sequence.
-The lane calls ``step`` only when everything in memory has been committed, so a published manifest never
-lies above the journal's end. Segments that have not changed are hard links to the last checkpoint's
+The last step waits for a moment in which everything in memory has been committed, so a published manifest
+never lies above the journal's end; a piece caught before may be ahead of it. Segments that have not changed are hard links to the last checkpoint's
 files. The format is documented in docs/checkpoint-format.md.
 """
 
@@ -25,7 +25,9 @@ from typing import Any, Final
 import numpy as np
 import structlog
 
+from penstock.kit.kernels import kernel
 from penstock.state import layout as at
+from penstock.state.spare import Spare
 from penstock.state.tables import Int64, State
 
 FORMAT: Final = 1
@@ -115,7 +117,9 @@ class Checkpointer:
         self._keep = keep
         self._log = structlog.get_logger("checkpoint").bind(lane=lane)
         self._work: queue.Queue[Any] = queue.Queue(maxsize=2)
+        self._spare = Spare()
         self._pending: Iterator[Segment] | None = None
+        self._caught_all = False  # the last step is left
         self._draft: Draft | None = None  # owned by the writing thread from `_finish` until it is published
         self._last: Draft | None = None
         self._failure: Exception | None = None
@@ -136,20 +140,28 @@ class Checkpointer:
             self._draft.folder.mkdir()
             self._pending = self._plan(state)
 
-    def step(self, state: State, digest: bytes) -> None:
-        """Copy one piece. Everything in memory must have been committed, with ``digest`` at its end.
+    @property
+    def waits_for_commits(self) -> bool:
+        """Whether only the last step is left, for which everything in memory must have been committed."""
+        return self._caught_all and not self._work.full()
 
+    def step(self, state: State, digest: bytes | None) -> None:
+        """Copy one piece.
+
+        :param digest: of the journal's end, when everything in memory has been committed; None = something is on its way.
         :raises OSError: when an earlier piece could not be written (disk full, for example).
         """
         if self._failure is not None:
             raise self._failure
         if self._pending is None or self._work.full():
             return
-        segment = next(self._pending, None)
-        if segment is None:
-            self._finish(state, digest)
-        else:
+        segment = None if self._caught_all else next(self._pending, None)
+        if segment is not None:
             self._catch(state, segment)
+            return
+        self._caught_all = True
+        if digest is not None:
+            self._finish(state, digest)
 
     def _plan(self, state: State) -> Iterator[Segment]:
         """The pieces of the large tables, each about ``step_bytes`` of memory."""
@@ -179,9 +191,24 @@ class Checkpointer:
         if before is not None and _newest_change(state, segment) <= before[clock]:
             self._work.put((entry, before))
         else:
-            records = _copy(state, segment)
+            records = self._copy(state, segment)
             if len(records):
                 self._work.put((entry, records))
+            else:
+                self._spare.give(records)
+
+    def _copy(self, state: State, segment: Segment) -> Int64:
+        """A piece as it is now; packed: rows of (place, record) for the occupied places."""
+        records = flat(state, segment.table)[segment.first : segment.first + segment.count]
+        if not segment.packed:
+            return self._copy_whole(records)
+        copy = self._spare.take(len(records), records.shape[1] + 1)
+        return copy[: pack(records, _PACKED[segment.table], segment.first, copy)]
+
+    def _copy_whole(self, records: Int64) -> Int64:
+        copy = self._spare.take(*records.shape)
+        copy[:] = records
+        return copy
 
     def _finish(self, state: State, digest: bytes) -> None:
         """Catch the small tables together and hand the manifest over."""
@@ -194,7 +221,7 @@ class Checkpointer:
             "generations": state.generations, "totals": state.totals, "scalars": state.scalars,
         }  # fmt: skip
         pieces = [
-            ({"table": table, "first": 0, "count": len(records), "packed": False, "seq": seq}, records.copy())
+            ({"table": table, "first": 0, "count": len(records), "packed": False, "seq": seq}, self._copy_whole(records))
             for table, records in small.items()
         ]
         manifest = {
@@ -203,7 +230,7 @@ class Checkpointer:
             "places": places_of(state), "hash_key": key_mark(state),
         }  # fmt: skip
         self._work.put((pieces, manifest))
-        self._pending = None
+        self._pending, self._caught_all = None, False
 
     def wait(self) -> None:
         """Return when everything handed over has been written.
@@ -243,9 +270,10 @@ class Checkpointer:
             os.link(self._last.folder / data["file"], path)
             entry |= {"file": name, "bytes": data["bytes"], "crc32": data["crc32"]}
         else:
-            body = data.tobytes()
+            body = data.reshape(-1).view(np.uint8).data
             write_durably(path, body)
-            entry |= {"file": name, "bytes": len(body), "crc32": zlib.crc32(body)}
+            entry |= {"file": name, "bytes": body.nbytes, "crc32": zlib.crc32(body)}
+            self._spare.give(data)
         self._draft.segments.append(entry)
 
     def _publish(self, manifest: dict[str, Any]) -> None:
@@ -278,13 +306,17 @@ def _newest_change(state: State, segment: Segment) -> int:
     return int(records[:, _STAMPED.get(segment.table, at.SET_STAMP_US)].max(initial=0))
 
 
-def _copy(state: State, segment: Segment) -> Int64:
-    """A piece as it is now; packed: rows of (place, record) for the occupied places."""
-    records = flat(state, segment.table)[segment.first : segment.first + segment.count]
-    if not segment.packed:
-        return records.copy()
-    occupied = np.flatnonzero(records[:, _PACKED[segment.table]])
-    return np.column_stack([occupied + segment.first, records[occupied]])
+@kernel
+def pack(records: Any, stamp: int, first: int, out: Any) -> int:
+    """Copy the records (n, w) whose column ``stamp`` is not 0 to ``out`` (n, w + 1), each after its place; their number."""
+    count = 0
+    for i in range(records.shape[0]):
+        if records[i, stamp] != 0:
+            out[count, 0] = first + i
+            for column in range(records.shape[1]):
+                out[count, 1 + column] = records[i, column]
+            count += 1
+    return count
 
 
 def write_durably(path: Path, body: bytes | memoryview) -> None:

@@ -21,6 +21,7 @@ from penstock.state import layout as at
 from penstock.state.controls import fold_account_change, fold_customer_change, fold_own_limit
 from penstock.state.holds import find_hold, free_slot, index_hold, take_slot, unindex_hold
 from penstock.state.labels import fold_label
+from penstock.state.reaching import AHEAD, reach_ids, reach_money
 from penstock.state.recent import generation_of, remember_id, remember_ref
 
 _OPEN_CUSTOMER, _OPEN_ACCOUNT, _DEPOSIT, _WITHDRAW = (
@@ -139,6 +140,9 @@ def fold_row(state: Any, row: Any) -> None:
 def fold_rows(state: Any, rows: Any) -> None:
     """Apply journal rows in order."""
     for i in range(rows.shape[0]):
+        if i % AHEAD == 0:
+            reach_ids(state, rows, i)
+            reach_money(state, rows, i)
         fold_row(state, rows[i])
 
 

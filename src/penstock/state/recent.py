@@ -17,9 +17,15 @@ from penstock.state.hashing import mix
 
 
 @kernel
+def id_hash(state: Any, client: int, hi: int, lo: int) -> int:
+    """Where a command's id lies in a generation, before it is cut to the table's size."""
+    return mix(mix(lo, state.hash_key[0]), hi ^ client)
+
+
+@kernel
 def find_id(state: Any, client: int, hi: int, lo: int) -> tuple[int, int]:
     """The sequence and fingerprint of a recent command, (0, 0) = not recent."""
-    place_hash = mix(mix(lo, state.hash_key[0]), hi ^ client)
+    place_hash = id_hash(state, client, hi, lo)
     for generation in range(at.GENERATIONS):
         if state.generations[generation, at.GENERATION_PARTITION] == 0:
             continue
@@ -54,7 +60,7 @@ def remember_id(state: Any, generation: int, client: int, hi: int, lo: int, fing
     """Enter a command id; entering it again changes nothing."""
     table = state.ids[generation]
     mask = table.shape[0] - 1
-    place = mix(mix(lo, state.hash_key[0]), hi ^ client) & mask
+    place = id_hash(state, client, hi, lo) & mask
     word = np.int64(client) << at.SEQ_BITS | seq
     while table[place, at.ID_SEQ] != 0:
         if table[place, at.ID_SEQ] == word:

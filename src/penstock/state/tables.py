@@ -62,13 +62,13 @@ def reserve(capacity: Capacity, hash_key: int, maturity_us: int) -> State:
     places = _power_of_two(capacity.partition_rows * 1.5)
     slots = capacity.holds + 1
     state = State(
-        accounts=_zeros((capacity.accounts + 1, at.ACCOUNT_WIDTH)),
-        customers=_zeros((capacity.customers + 1, at.CUSTOMER_WIDTH)),
-        purses=_zeros((capacity.accounts + 1, at.PURSE_WIDTH)),
+        accounts=_zeros((capacity.accounts + 1, at.ACCOUNT_WIDTH), wide=True),
+        customers=_zeros((capacity.customers + 1, at.CUSTOMER_WIDTH), wide=True),
+        purses=_zeros((capacity.accounts + 1, at.PURSE_WIDTH), wide=True),
         overrides=_zeros((_power_of_two(capacity.own_limits * 1.5), at.OVERRIDE_WIDTH)),
         holds=_zeros((slots, at.HOLD_WIDTH)),
         holds_free=_zeros((slots, 1)),
-        ids=_zeros((at.GENERATIONS, places, at.ID_WIDTH)),
+        ids=_zeros((at.GENERATIONS, places, at.ID_WIDTH), wide=True),
         refs=_zeros((at.GENERATIONS, places, at.REF_WIDTH)),
         payers=_zeros((capacity.accounts + 1, at.PAYER_WIDTH), wide=True),
         payees=_zeros((capacity.accounts + 1, at.PAYEE_WIDTH), wide=True),

@@ -16,8 +16,10 @@ Accounts = Annotated[int, typer.Option(help="Customers with one account each.", 
 Batch = Annotated[int, typer.Option(help="Payments in one request.", min=1, max=5_000)]
 Seed = Annotated[int, typer.Option(help="Seed of chance, so that a run can be repeated.")]
 Zipf = Annotated[float, typer.Option(help="How much popular accounts stand out: weight 1 / rank to this power.", min=0.0, max=3.0)]
+WarmUp = Annotated[float, typer.Option(help="Seconds of load that are not counted.", min=0)]
 Home = Annotated[Path | None, typer.Option(help="Home to use and keep; without it a fresh one that is removed.")]
-Verify = Annotated[bool, typer.Option("--verify", help="Run `penstock verify` afterwards.")]
+Verify = Annotated[bool, typer.Option(help="Run `penstock verify` afterwards.")]
+Format = Annotated[str, typer.Option(help="How payments are sent: `arrow` (columns) or `json`.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the figures as one line of JSON.")]
 Save = Annotated[bool, typer.Option("--save", help="Append the figures to bench/results.jsonl.")]
 
@@ -29,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 @benches.command("lane")
 def lane(
-    seconds: Seconds = 30.0,
+    seconds: Seconds = 60.0,
     accounts: Accounts = 1_000_000,
     rate: Annotated[float, typer.Option(help="Payments a second by a schedule; 0: find what is sustained, then 80 % of it by a schedule.", min=0)] = 0.0,
     batch: Batch = 1_000,
@@ -37,15 +39,16 @@ def lane(
     zipf: Zipf = 1.0,
     home: Home = None,
     copy_seconds: Annotated[float, typer.Option(help="How long raw COPY is measured.", min=0.1)] = 5.0,
-    warm_up: Annotated[float, typer.Option(help="Seconds of load that are not counted.", min=0)] = 3.0,
-    verify: Verify = False,
+    warm_up: WarmUp = 3.0,
+    format: Format = "arrow",
+    verify: Verify = True,
     as_json: AsJson = False,
     save: Save = False,
 ) -> None:
     """The full path under load: batches over HTTPS from a process of its own, durable, with a million accounts."""
     from penstock.app.bench.lane import Plan, bench_lane
 
-    plan = Plan(seconds, accounts, rate, batch, seed, zipf, verify, home, copy_seconds, warm_up)
+    plan = Plan(seconds, accounts, rate, batch, seed, zipf, verify, home, copy_seconds, warm_up, format)
     _run(lambda say, report: bench_lane(plan, say, report), as_json=as_json, save=save)
 
 
@@ -58,7 +61,7 @@ def recovery(
     zipf: Zipf = 1.0,
     kill: Annotated[str, typer.Option(help="What is killed: `lane`, or `all` (database, keeper and edge too).")] = "lane",
     home: Home = None,
-    verify: Verify = False,
+    verify: Verify = True,
     as_json: AsJson = False,
     save: Save = False,
 ) -> None:

@@ -91,7 +91,7 @@ def translate(item: Body, ids: PublicIds, terms: Terms) -> tuple[bytes, bytes]:
     """
     way = WAYS[type(item)]
     command_id = _command_id(item.id, "id")
-    known = {text: _index(ids, kind, field, text) for kind, field in way.names for text in (getattr(item, field),)}
+    known = {text: index_of(ids, kind, field, text) for kind, field in way.names for text in (getattr(item, field),)}
     rules.check(item, None)
     payload = _payload(item, terms.payload_bytes, None)
     forced = _forced(item, None) if terms.sandbox else 0
@@ -113,15 +113,20 @@ def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple
         WAYS[type(item)].pack(item, Given(hi, lo, len(payload), force, terms, known))
         for item, hi, lo, payload, force in zip(items, high, low, payloads, forced, strict=True)
     ]
-    commands = np.frombuffer(b"".join(records), dtype=COMMAND)
+    commands = np.frombuffer(bytearray().join(records), dtype=COMMAND)  # that may be written to: a token comes to each
     return commands, payloads if commands["payload_bytes"].any() else None
 
 
 def _command_id(text: str, field: str) -> tuple[int, int]:
     if not _UUID7.fullmatch(text):
-        raise wrong_field(field, "not a UUIDv7", "make a UUID of version 7 (RFC 9562) for each new command")
+        raise not_uuid7(field)
     high, low = struct.unpack(">qq", bytes.fromhex(text.replace("-", "")))
     return high, low
+
+
+def not_uuid7(field: str) -> Problem:
+    """422 for a command's id that is none."""
+    return wrong_field(field, "not a UUIDv7", "make a UUID of version 7 (RFC 9562) for each new command")
 
 
 def _command_ids(items: Sequence[Body]) -> tuple[list[int], list[int]]:
@@ -132,7 +137,11 @@ def _command_ids(items: Sequence[Body]) -> tuple[list[int], list[int]]:
     return halves[::2].tolist(), halves[1::2].tolist()
 
 
-def _index(ids: PublicIds, kind: public.Kind, field: str, text: str) -> int:
+def index_of(ids: PublicIds, kind: public.Kind, field: str, text: str) -> int:
+    """The index of a public id.
+
+    :raises Problem: 422, naming the field.
+    """
     try:
         return ids.decode(kind, text)
     except BadPublicId as error:
@@ -159,7 +168,7 @@ def _first_bad(items: Sequence[Body], ids: PublicIds) -> Problem:
     try:
         for number, item in enumerate(items):
             for kind, field in WAYS[type(item)].names:
-                _index(ids, kind, f"items[{number}].{field}", getattr(item, field))
+                index_of(ids, kind, f"items[{number}].{field}", getattr(item, field))
     except Problem as problem:
         return problem
     raise AssertionError("decode and decode_many disagree on a public id")
@@ -183,6 +192,10 @@ def _payload(item: Body, most_bytes: int, place: Place) -> bytes:
         return b""
     text = msgspec.json.encode(given, order="sorted")
     if len(text) > most_bytes:
-        fix = f"keep all texts together below {most_bytes} bytes of JSON"
-        raise wrong_field(field_name(place, next(iter(given))), f"{len(text)} bytes of text", fix)
+        raise too_much_text(field_name(place, next(iter(given))), len(text), most_bytes)
     return text
+
+
+def too_much_text(field: str, size_bytes: int, most_bytes: int) -> Problem:
+    """422 for texts that no side record has room for."""
+    return wrong_field(field, f"{size_bytes} bytes of text", f"keep all texts together below {most_bytes} bytes of JSON")

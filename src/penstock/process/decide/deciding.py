@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from penstock.contracts.commands import Kind
 from penstock.contracts.features import SLOTS, UNKNOWN
 from penstock.contracts.policy import VERDICTS
+from penstock.kit.stages import Stages
 from penstock.process.decide.attempts import Moment, events_of_commands, name_parties
 from penstock.process.decide.features import make_scratch, observe_events
 from penstock.process.decide.scoring import BadScore, Scorer
@@ -24,7 +25,9 @@ _log = structlog.get_logger("decide")
 class Decider:
     """Owns the room for vectors, and the model in force."""
 
-    def __init__(self, batch_rows: int) -> None:
+    def __init__(self, batch_rows: int, stages: Stages) -> None:
+        """``stages`` takes the time of ``features`` and of ``score``."""
+        self._stages = stages
         self._wide = np.zeros((batch_rows, SLOTS), np.float32)
         self._scratch = make_scratch()
         self._scorer: Scorer | None = None
@@ -48,16 +51,24 @@ class Decider:
 
         ``labelled`` (n,): the payments that labels are about. The memory has learned the batch afterwards.
         """
-        judged = make_judged(len(commands))._replace(labelled=labelled)
+        judged = make_judged(labelled)
+        with self._stages.time("features"):
+            attempts, vectors = self._observe(state, terms, commands, times_us, moment, known, judged)
+        with self._stages.time("score"):
+            if self._scorer is not None and len(attempts):
+                self._judge(terms, commands[attempts], vectors, attempts, judged)
+        return judged, vectors
+
+    def _observe(
+        self, state: State, terms: Terms, commands: NDArray[Any], times_us: Int64, moment: Moment, known: Known, judged: Judged
+    ) -> tuple[NDArray[np.intp], NDArray[np.float16]]:
+        """Which commands are attempts, and their vectors."""
         events = events_of_commands(commands, times_us, moment)
         name_parties(state, terms, commands, known, judged, events)
         wide = self._wide[: len(commands)]
         observe_events(state, events, self._scratch, wide)
         attempts = np.flatnonzero(judged.attempt)
-        vectors = wide[attempts].astype(np.float16)
-        if self._scorer is not None and len(attempts):
-            self._judge(terms, commands[attempts], vectors, attempts, judged)
-        return judged, vectors
+        return attempts, wide[attempts].astype(np.float16)
 
     def _judge(
         self, terms: Terms, own: NDArray[Any], vectors: NDArray[np.float16], attempts: NDArray[np.intp], judged: Judged

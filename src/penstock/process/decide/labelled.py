@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,16 @@ from penstock.process.post.terms import LABELLED
 
 
 def look_up_labelled(
-    commands: NDArray[Any], lane: int, connection: psycopg.Connection[Any]
+    commands: NDArray[Any], lane: int, reading: Callable[[], psycopg.Connection[Any]]
 ) -> NDArray[Any]:
-    """What the journal says of the payments that labels among commands (n,) name, (n,) of ``LABELLED``; zero = nothing."""
+    """What the journal says of the payments that labels among commands (n,) name, (n,) of ``LABELLED``; zero = nothing.
+
+    ``reading`` gives the connection, when everything that memory knows is there to be found.
+    """
     labelled = np.zeros(len(commands), LABELLED)
     places = np.flatnonzero(commands["kind"] == Kind.LABEL)
     if len(places):
-        found = reader.find_labelled(connection, lane, commands["ref_seq"][places].tolist())
+        found = reader.find_labelled(reading(), lane, commands["ref_seq"][places].tolist())
         for place in places:
             labelled[place] = found.get(int(commands["ref_seq"][place]), labelled[place])
     return labelled

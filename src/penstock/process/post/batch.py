@@ -16,6 +16,7 @@ from penstock.process.post.opening import open_account, open_customer
 from penstock.process.post.rows import begin_row, describe_command
 from penstock.process.post.settling import expire_due, follow_up
 from penstock.state.behaviour.learning import learn_failure
+from penstock.state.reaching import AHEAD, reach_money
 
 _OPEN_CUSTOMER, _OPEN_ACCOUNT = int(Kind.OPEN_CUSTOMER), int(Kind.OPEN_ACCOUNT)
 _DEPOSIT, _WITHDRAW, _PAY = int(Kind.DEPOSIT), int(Kind.WITHDRAW), int(Kind.PAY)
@@ -41,6 +42,8 @@ def post_batch(
     written = 0
     expired = 0
     for i in range(commands.shape[0]):
+        if i % AHEAD == 0:
+            reach_money(state, commands, i)
         most = min(terms.expiries - expired, rows.shape[0] - written)
         due = expire_due(state, terms, rows, written, most, times_us[i], day)
         written += due

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,10 +124,10 @@ def make_terms(policy: PolicyArrays, policy_version: int, settings: Settings) ->
     )
 
 
-def make_judged(commands: int) -> Judged:
-    """Room for the decision on a batch."""
-    ints = {name: np.zeros(commands, np.int64) for name in Judged._fields if name not in ("score", "labelled")}
-    return Judged(**ints, score=np.zeros(commands, np.float32), labelled=np.zeros(commands, LABELLED))
+def make_judged(labelled: NDArray[Any]) -> Judged:
+    """Room for the decision on a batch, of whose labels (n,) of ``LABELLED`` is known."""
+    ints = {name: np.zeros(len(labelled), np.int64) for name in Judged._fields if name not in ("score", "labelled")}
+    return Judged(**ints, score=np.zeros(len(labelled), np.float32), labelled=labelled)
 
 
 def make_verdicts(commands: int) -> Verdicts:

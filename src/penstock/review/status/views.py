@@ -67,6 +67,7 @@ class StatusView(msgspec.Struct, frozen=True):
     batch_rows_last: int
     commit_us_last: int
     commit_ms_histogram: dict[str, int]
+    stages_us: dict[str, int]  # time spent in each stage of a batch; the commit happens beside the others
     checkpoint_seq: int
     checkpoint_time: str | None
     policy_version: int
@@ -102,6 +103,7 @@ def status_view(status: StatusAnswer, rows_per_second: float, office: OfficeStat
         batch_rows_last=counters.batch_rows_last,
         commit_us_last=counters.commit_us_last,
         commit_ms_histogram=dict(zip(labels, status.commit_times, strict=True)),
+        stages_us={name: spent_ns // 1000 for name, spent_ns in status.stages_ns.items()},
         checkpoint_seq=counters.checkpoint_seq,
         checkpoint_time=time_text(counters.checkpoint_time_us) if counters.checkpoint_time_us else None,
         policy_version=counters.policy_version,
