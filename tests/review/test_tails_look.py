@@ -14,7 +14,7 @@ from support.journal_rows import Book
 from support.office import Desk, at_desk
 
 from penstock.contracts.commands import Flag, Kind, Option
-from penstock.contracts.states import State
+from penstock.contracts.states import STARTS, State
 from penstock.journal.tails import Tail
 from penstock.kit import postgres
 from penstock.process.rails.tail import make_tail as rails_tail
@@ -50,21 +50,28 @@ def any_rows(database: Database, dice: random.Random, count: int) -> None:
             book.account(client, asked_by=dice.choice(CLIENTS))
     pairs = [(kind, state) for kind in Kind for state in State]
     dice.shuffle(pairs)
+    begun: list[int] = []
     for number in range(count):
         kind, state = pairs[number % len(pairs)]
-        first = dice.choice((0, 0, dice.randint(1, book.last_seq)))
-        amount = dice.choice((0, 1, 500))
+        first = dice.choice((0, 0, dice.randint(1, book.last_seq), dice.choice(begun) if begun else 0))
+        amount = dice.choice((1, 500))
         book.row(
             kind, state, client=dice.choice((0, *CLIENTS)), option=dice.choice([*Option, Option.MOVE_SUSPENSE, Option.FINISH_PAID]),
-            reason=dice.choice((0, 0, 0, 7)), flags=sum(dice.sample([int(flag) for flag in Flag], dice.randint(0, 3))),
-            ref_seq=first, ref_prev_seq=dice.choice((0, first, max(first - 1, 0))), amount_minor=amount,
-            moved_minor=dice.choice((0, amount)), held_minor=dice.choice((0, amount)), currency=156,
+            reason=dice.choice((0, 0, 0, 7)), flags=any_flags(dice),
+            ref_seq=first, ref_prev_seq=dice.choice((0, first, first, max(first - 1, 0))), amount_minor=amount,
+            moved_minor=dice.choice((0, amount)), held_minor=amount if kind == Kind.REFUND else dice.choice((0, amount)), currency=156,
             payment_type=dice.randint(0, 4), payer_account=dice.randint(0, book.accounts), payee_account=dice.randint(0, book.accounts),
             customer=dice.randint(0, book.customers), policy_version=book.last_seq,
             model_version=dice.choice((0, book.last_seq)), expires_us=dice.choice((0, 1)),
         )  # fmt: skip
         book.accounts += kind == Kind.OPEN_ACCOUNT
+        begun += [book.last_seq] * (kind in STARTS)
+    book.row(Kind.WITHDRAW, State.HELD, client=1, flags=Flag.RAIL, amount_minor=5, held_minor=5, currency=156, payer_account=16)
     book.commit()
+
+
+def any_flags(dice: random.Random) -> int:
+    return sum(dice.sample([int(flag) for flag in Flag], dice.randint(0, 3))) | dice.choice((0, int(Flag.RAIL)))
 
 
 def endpoints(database: Database, choice: str) -> None:
@@ -106,7 +113,7 @@ def empty(database: Database) -> None:
 @pytest.mark.parametrize("name", TAILS)
 def test_a_tail_that_looks_does_what_one_does_that_is_given_everything(database: Database, name: str, seed: int) -> None:
     dice = random.Random(f"{name} {seed}")
-    any_rows(database, dice, 2 * len(Kind) * len(State))
+    any_rows(database, dice, 3 * len(Kind) * len(State))
     endpoints(database, ("none", "clients", "operator")[seed])
 
     async def work(desk: Desk) -> None:

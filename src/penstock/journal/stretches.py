@@ -1,7 +1,7 @@
 """Stretches of the journal as arrays: what the readers behind the lane look through, column by column.
 
-One read serves all tails, so it must cost little: whole rows come as raw bytes and are looked at by numpy, no row
-becomes an object.
+One read serves all tails, so it must cost little: stored records come as raw bytes, many in one value, and are looked at by
+numpy; neither here nor in PostgreSQL does a row become an object.
 """
 
 from __future__ import annotations
@@ -11,25 +11,34 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 
-from penstock.contracts.row import FEATURE_BYTES
-from penstock.journal.encoding import COLUMNS, decode_rows
+from penstock.contracts.row import ROW
+from penstock.journal.layout import BARE_BYTES
 
 Connection = AsyncConnection[Any]
 #: Which rows of a stretch: bool (n,).
 Mask = NDArray[np.bool_]
 
-_VECTOR: Final = sql.SQL("coalesce(features, {})").format(sql.Literal(bytes(FEATURE_BYTES)))
-_READ: Final = """
-    COPY (SELECT {columns} FROM journal WHERE lane = {lane} AND seq > {after} AND seq <= {until} ORDER BY seq)
-    TO STDOUT (FORMAT BINARY)
-"""
+#: A row without its feature vector: of one length, whatever its payment had.
+BARE_ROW: Final = np.dtype([(name, ROW[name]) for name in ROW.names[:-1]])  # type: ignore[index]
+assert BARE_ROW.itemsize == BARE_BYTES, "the vector is the last field of a row"
+
+#: Rows in one value. Fewer cost more per value; many more are copied again and again while the value grows.
+_PIECE_ROWS: Final = 500
+_READ: Final = f"""
+    SELECT (
+        SELECT string_agg(substring(record, 1, {BARE_BYTES}), '') FROM (
+            SELECT record FROM journal
+            WHERE lane = %(lane)s AND seq > piece AND seq <= least(piece + {_PIECE_ROWS}, %(until)s) ORDER BY seq
+        ) AS ordered
+    ) FROM generate_series(%(after)s::bigint, %(until)s::bigint - 1, {_PIECE_ROWS}) AS piece
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """The rows (n,) of ``ROW`` of a lane with ``after < seq <= until``, in order; all of them are committed."""
+    """The rows (n,) of ``BARE_ROW`` of a lane with ``after < seq <= until``, in order; all of them are committed."""
 
     lane: int
     after: int
@@ -73,7 +82,7 @@ async def read(connection: Connection, lane: int, after: int, until: int) -> Str
 
     :raises psycopg.OperationalError: when the database does not answer.
     """
-    columns = sql.SQL(", ").join([*map(sql.Identifier, COLUMNS[:-1]), _VECTOR])
-    statement = sql.SQL(_READ).format(columns=columns, lane=lane, after=after, until=until)
-    async with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        return Stretch(lane, after, until, decode_rows(b"".join([bytes(block) async for block in copy])))
+    async with connection.cursor(binary=True) as cursor:
+        pieces = await (await cursor.execute(_READ, {"lane": lane, "after": after, "until": until})).fetchall()
+    records = b"".join([piece for (piece,) in pieces if piece is not None])
+    return Stretch(lane, after, until, np.frombuffer(records, BARE_ROW))
