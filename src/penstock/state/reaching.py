@@ -2,7 +2,7 @@
 
 The lane's tables are far larger than a processor's caches, and each payment needs a dozen places in them. One
 payment after another would wait for each; asked for several at once, the waits overlap. Nothing is changed, and
-nothing depends on it. The behaviour's records are reached in ``process/decide/reaching.py``.
+nothing depends on it. The behaviour's records are reached in ``state/behaviour/reaching.py``.
 """
 
 from __future__ import annotations

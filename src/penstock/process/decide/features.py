@@ -7,12 +7,12 @@ data comes out of it. What entity and measure each slot holds is the registry's 
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.features import FEATURES, SLOTS, UNKNOWN, Entity, Measure
+from penstock.contracts.features import FEATURES, SLOTS, UNKNOWN, Entity
 from penstock.kit.kernels import kernel
 from penstock.process.decide.measures import (
     MEASURES,
@@ -23,18 +23,16 @@ from penstock.process.decide.measures import (
     measure_payer,
     measure_payment,
 )
-from penstock.process.decide.reaching import AHEAD, reach
 from penstock.state import layout as at
 from penstock.state.behaviour.events import ATTEMPT, LABEL, PAIRS
 from penstock.state.behaviour.learning import learn
-from penstock.state.behaviour.sets import entity_key, find_entity, find_pair, pair_key, set_of
+from penstock.state.behaviour.parties import make_parties, seek_entity, seek_pair
+from penstock.state.behaviour.reaching import AHEAD, reach_first, reach_next
+from penstock.state.behaviour.sets import entity_column, pair_column, set_of
 
 _PAYMENT, _PAYER, _PAYEE = int(Entity.PAYMENT), int(Entity.PAYER), int(Entity.PAYEE)
-_INSTRUMENT, _DEVICE, _NETWORK = int(Entity.INSTRUMENT), int(Entity.DEVICE), int(Entity.NETWORK)
-_PLACE, _CATEGORY = int(Entity.PLACE), int(Entity.CATEGORY)
-_PAYER_PAYEE, _PAYER_DEVICE = int(Entity.PAYER_PAYEE), int(Entity.PAYER_DEVICE)
-_PAYER_NETWORK, _PAYER_PLACE = int(Entity.PAYER_NETWORK), int(Entity.PAYER_PLACE)
-_SEEN: Final = int(Measure.SEEN)
+_INSTRUMENT, _CATEGORY = int(Entity.INSTRUMENT), int(Entity.CATEGORY)
+_PAYER_PAYEE, _PAYER_PLACE = int(Entity.PAYER_PAYEE), int(Entity.PAYER_PLACE)
 assert PAIRS == (Entity.PAYER_PAYEE, Entity.PAYER_DEVICE, Entity.PAYER_NETWORK, Entity.PAYER_PLACE)
 
 #: The slots of each entity, -1 after the last, the parts of measures that it needs, and the measure in each slot.
@@ -51,33 +49,37 @@ _MEASURE_OF = np.array([feature.measure for feature in FEATURES], dtype=np.int64
 UNKNOWNS: Final[NDArray[np.float32]] = np.array([feature.unknown for feature in FEATURES], dtype=np.float32)
 
 
-def make_scratch() -> NDArray[np.float64]:
-    """Room for the measures of one entity."""
-    return np.full(MEASURES, UNKNOWN)
+class Scratch(NamedTuple):
+    """The kernel's room to work in."""
+
+    measures: NDArray[np.float64]  # of one entity
+    parties: NDArray[np.int64]  # (AHEAD, WIDTH) of the events that memory was asked for
+
+
+def make_scratch() -> Scratch:
+    """Room to describe events in; what it holds means nothing between calls."""
+    return Scratch(np.full(MEASURES, UNKNOWN), make_parties(AHEAD))
 
 
 @kernel
-def observe_events(state: Any, events: Any, scratch: Any, vectors: Any) -> int:
+def observe_events(state: Any, events: Any, scratch: Any, vectors: Any) -> None:
     """Fill the vectors (n, 64) float32 of the attempts among events (n,), in order, and learn each event.
 
-    Attempts of nobody that is known (payer 0), and other events, leave their vector as it is. What is returned means
-    nothing: see ``reach``.
+    Attempts of nobody that is known (payer 0), and other events, leave their vector as it is.
     """
-    read = 0
+    reach_first(state, events, scratch.parties)
     for i in range(events.shape[0]):
-        if i % AHEAD == 0:
-            read ^= reach(state, events, i)
-        event = events[i]
+        event, parties = events[i], scratch.parties[i % AHEAD]
         if event["kind"] == ATTEMPT and event["payer"] > 0:
-            describe(state, event, scratch, vectors[i])
-            learn(state, event)
+            describe(state, event, parties, scratch.measures, vectors[i])
+            learn(state, event, parties)
         elif event["kind"] == LABEL:
-            learn(state, event)
-    return read
+            learn(state, event, parties)
+        reach_next(state, events, scratch.parties, i)
 
 
 @kernel
-def describe(state: Any, event: Any, scratch: Any, vector: Any) -> None:
+def describe(state: Any, event: Any, parties: Any, scratch: Any, vector: Any) -> None:
     """Fill the vector (64,) of an attempt, and note in the event which pairs are new."""
     time_us, amount, maturity_us = event["time_us"], event["amount_minor"], state.scalars[0, at.MATURITY_US]
     for slot in range(SLOTS):
@@ -95,15 +97,13 @@ def describe(state: Any, event: Any, scratch: Any, vector: Any) -> None:
         measure_entity(state.payees[payee], _PARTS_OF[_PAYEE], time_us, amount, maturity_us, scratch)
         measure_payee(state.payees[payee], time_us, maturity_us, scratch)
         _take(_PAYEE, scratch, vector)
-    _describe_entity(state, _INSTRUMENT, event["instrument"], time_us, amount, scratch, vector)
-    _describe_entity(state, _DEVICE, event["device"], time_us, amount, scratch, vector)
-    _describe_entity(state, _NETWORK, event["network"], time_us, amount, scratch, vector)
-    _describe_entity(state, _PLACE, event["place"], time_us, amount, scratch, vector)
-    _describe_entity(state, _CATEGORY, event["category"], time_us, amount, scratch, vector)
-    novel = _describe_pair(state, _PAYER_PAYEE, payer, payee, time_us, scratch, vector)
-    novel += 2 * _describe_pair(state, _PAYER_DEVICE, payer, event["device"], time_us, scratch, vector)
-    novel += 4 * _describe_pair(state, _PAYER_NETWORK, payer, event["network"], time_us, scratch, vector)
-    novel += 8 * _describe_pair(state, _PAYER_PLACE, payer, event["place"], time_us, scratch, vector)
+    for kind in range(_INSTRUMENT, _CATEGORY + 1):
+        if parties[kind] != 0:
+            _describe_entity(state, parties, kind, time_us, amount, scratch, vector)
+    novel = 0
+    for kind in range(_PAYER_PAYEE, _PAYER_PLACE + 1):
+        if parties[kind] != 0 and _describe_pair(state.pairs, parties, kind, time_us, scratch, vector):
+            novel |= 1 << (kind - _PAYER_PAYEE)
     event["novel"] = novel
 
 
@@ -125,27 +125,21 @@ def _take(entity: int, scratch: Any, vector: Any) -> None:
 
 @kernel
 def _describe_entity(
-    state: Any, kind: int, value: int, time_us: int, amount: int, scratch: Any, vector: Any
+    state: Any, parties: Any, kind: int, time_us: int, amount: int, scratch: Any, vector: Any
 ) -> None:
-    if value == 0:
-        return
-    key = entity_key(state, kind, value)
-    place = state.entities[set_of(state.entities, key)]
-    column = find_entity(state.entities, key)
+    way = seek_entity(state.entities, parties, kind)
+    place, column = state.entities[set_of(state.entities, parties[kind])], entity_column(way)
     _begin(scratch)
-    record = place[column : column + at.ENTITY_WIDTH] if column >= 0 else state.payees[0, : at.ENTITY_WIDTH]
+    record = place[column : column + at.ENTITY_WIDTH] if way >= 0 else state.payees[0, : at.ENTITY_WIDTH]
     measure_entity(record, _PARTS_OF[kind], time_us, amount, state.scalars[0, at.MATURITY_US], scratch)
     _take(kind, scratch, vector)
 
 
 @kernel
-def _describe_pair(state: Any, kind: int, payer: int, value: int, time_us: int, scratch: Any, vector: Any) -> int:
-    """1 = the pair is new."""
-    if value == 0:
-        return 0
-    key = pair_key(state, kind, payer, value)
-    column = find_pair(state.pairs, key)
+def _describe_pair(pairs: Any, parties: Any, kind: int, time_us: int, scratch: Any, vector: Any) -> bool:
+    """Whether the pair is new."""
+    way = seek_pair(pairs, parties, kind)
     _begin(scratch)
-    measure_pair(state.pairs[set_of(state.pairs, key)], column, time_us, scratch)
+    measure_pair(pairs[set_of(pairs, parties[kind])], pair_column(way) if way >= 0 else -1, time_us, scratch)
     _take(kind, scratch, vector)
-    return 1 if column < 0 else 0
+    return way < 0

@@ -11,27 +11,31 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from penstock.contracts.features import Entity
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
 from penstock.state.behaviour.decay import DAY_TICK, HOUR_TICK, MONTH_TICK, MOST, ONE, decayed
 from penstock.state.behaviour.events import ATTEMPT, LABEL
-from penstock.state.behaviour.payees import label_payee, mature_payee
-from penstock.state.behaviour.records import learn_attempt, learn_label
-from penstock.state.behaviour.sets import (
-    entity_key,
-    find_entity,
-    learn_pair,
-    pair_key,
-    set_of,
-    take_entity,
+from penstock.state.behaviour.parties import (
+    CATEGORY,
+    DEVICE,
+    INSTRUMENT,
+    NETWORK,
+    PAYER_DEVICE,
+    PAYER_NETWORK,
+    PAYER_PAYEE,
+    PAYER_PLACE,
+    PLACE,
+    WAY,
+    make_parties,
 )
+from penstock.state.behaviour.payees import label_payee, mature_payee
+from penstock.state.behaviour.reaching import AHEAD, reach_first, reach_next
+from penstock.state.behaviour.records import learn_attempt, learn_label
+from penstock.state.behaviour.sets import entity_column, find_entity, learn_pair, set_of, take_entity
+from penstock.state.tables import State
 
-_INSTRUMENT, _DEVICE, _NETWORK = int(Entity.INSTRUMENT), int(Entity.DEVICE), int(Entity.NETWORK)
-_PLACE, _CATEGORY = int(Entity.PLACE), int(Entity.CATEGORY)
-_PAYER_PAYEE, _PAYER_DEVICE = int(Entity.PAYER_PAYEE), int(Entity.PAYER_DEVICE)
-_PAYER_NETWORK, _PAYER_PLACE = int(Entity.PAYER_NETWORK), int(Entity.PAYER_PLACE)
 _NEW_PAYEE, _NEW_DEVICE, _NEW_NETWORK, _NEW_PLACE = 1, 2, 4, 8
 
 #: The local quarters of an hour as directions on the clock, in 2^15ths.
@@ -40,59 +44,62 @@ COSINES = np.rint(np.cos(_ANGLES) * 32768).astype(np.int64)
 SINES = np.rint(np.sin(_ANGLES) * 32768).astype(np.int64)
 
 
+def replay_events(state: State, events: NDArray[Any]) -> None:
+    """Learn events (n,) in order; what has seen an event already stays as it is."""
+    _replay(state, events, make_parties(AHEAD))
+
+
 @kernel
-def replay_events(state: Any, events: Any) -> None:
-    """Learn events in order; what has seen an event already stays as it is."""
+def _replay(state: Any, events: Any, parties: Any) -> None:
+    reach_first(state, events, parties)
     for i in range(events.shape[0]):
-        learn(state, events[i])
+        learn(state, events[i], parties[i % AHEAD])
+        reach_next(state, events, parties, i)
 
 
 @kernel
-def learn(state: Any, event: Any) -> None:
+def learn(state: Any, event: Any, parties: Any) -> None:
     """Learn one event, unless it has been learned: everything is looked at before anything changes."""
-    payer, payee, time_us = event["payer"], event["payee"], event["time_us"]
+    payer, payee, time_us, entities = event["payer"], event["payee"], event["time_us"], state.entities
     new_payer = payer > 0 and state.payers[payer, at.STAMP_US] < time_us
     new_payee = payee > 0 and state.payees[payee, at.STAMP_US] < time_us
     new_receiver = payee > 0 and state.payers[payee, at.STAMP_US] < time_us
-    new_instrument = _is_new_entity(state, _INSTRUMENT, event["instrument"], time_us)
-    new_device = _is_new_entity(state, _DEVICE, event["device"], time_us)
-    new_network = _is_new_entity(state, _NETWORK, event["network"], time_us)
-    new_place = _is_new_entity(state, _PLACE, event["place"], time_us)
-    new_category = _is_new_entity(state, _CATEGORY, event["category"], time_us)
+    new_instrument = _is_new(entities, parties[INSTRUMENT], time_us)
+    new_device = _is_new(entities, parties[DEVICE], time_us)
+    new_network = _is_new(entities, parties[NETWORK], time_us)
+    new_place = _is_new(entities, parties[PLACE], time_us)
+    new_category = _is_new(entities, parties[CATEGORY], time_us)
     if event["kind"] == ATTEMPT:
-        _learn_pairs(state, event)
-    novel = event["novel"]
+        _learn_pairs(state.pairs, parties, time_us)
+    novel, maturity_us = event["novel"], state.scalars[0, at.MATURITY_US]
     if new_payer:
-        _learn_payer(state, state.payers[payer], event)
+        _learn_payer(state.payers[payer], event, maturity_us)
     if new_payee:
-        _learn_payee(state, state.payees[payee], event, novel & _NEW_PAYEE != 0)
+        _learn_payee(state.payees[payee], event, novel & _NEW_PAYEE != 0, maturity_us)
     if new_receiver and event["kind"] == ATTEMPT:
         _learn_received(state.payers[payee], time_us, event["amount_minor"])
     if new_instrument:
-        _learn_entity(state, _INSTRUMENT, event["instrument"], event, False)
+        _learn_entity(entities, parties, INSTRUMENT, event, False, maturity_us)
     if new_device:
-        _learn_entity(state, _DEVICE, event["device"], event, novel & _NEW_DEVICE != 0)
+        _learn_entity(entities, parties, DEVICE, event, novel & _NEW_DEVICE != 0, maturity_us)
     if new_network:
-        _learn_entity(state, _NETWORK, event["network"], event, novel & _NEW_NETWORK != 0)
+        _learn_entity(entities, parties, NETWORK, event, novel & _NEW_NETWORK != 0, maturity_us)
     if new_place:
-        _learn_entity(state, _PLACE, event["place"], event, novel & _NEW_PLACE != 0)
+        _learn_entity(entities, parties, PLACE, event, novel & _NEW_PLACE != 0, maturity_us)
     if new_category:
-        _learn_entity(state, _CATEGORY, event["category"], event, False)
+        _learn_entity(entities, parties, CATEGORY, event, False, maturity_us)
 
 
 @kernel
-def _is_new_entity(state: Any, kind: int, value: int, time_us: int) -> bool:
-    if value == 0:
-        return False
-    place = set_of(state.entities, entity_key(state, kind, value))
-    return state.entities[place, at.SET_STAMP_US] < time_us
+def _is_new(table: Any, key: int, time_us: int) -> bool:
+    """Whether a party is named, and its set has not seen what happens at a time."""
+    return key != 0 and table[set_of(table, key), at.SET_STAMP_US] < time_us
 
 
 @kernel
-def _learn(state: Any, record: Any, event: Any, novel: bool) -> None:
+def _learn(record: Any, event: Any, novel: bool, maturity_us: int) -> None:
     """What every record learns of an event."""
     record[at.STAMP_US] = event["time_us"]
-    maturity_us = state.scalars[0, at.MATURITY_US]
     if event["kind"] == ATTEMPT:
         learn_attempt(record, event["time_us"], event["amount_minor"], novel, event["waits"] != 0, maturity_us)
     elif event["kind"] == LABEL:
@@ -100,59 +107,57 @@ def _learn(state: Any, record: Any, event: Any, novel: bool) -> None:
 
 
 @kernel
-def _learn_entity(state: Any, kind: int, value: int, event: Any, novel: bool) -> None:
-    key = entity_key(state, kind, value)
-    place = state.entities[set_of(state.entities, key)]
+def _learn_entity(entities: Any, parties: Any, kind: int, event: Any, novel: bool, maturity_us: int) -> None:
+    key, hint = parties[kind], parties[WAY + kind]
+    place = entities[set_of(entities, key)]
     place[at.SET_STAMP_US] = event["time_us"]
-    column = take_entity(state.entities, key) if event["kind"] == ATTEMPT else find_entity(state.entities, key)
-    if column >= 0:
-        _learn(state, place[column : column + at.ENTITY_WIDTH], event, novel)
+    way = take_entity(place, key, hint) if event["kind"] == ATTEMPT else find_entity(place, key, hint)
+    if way >= 0:
+        column = entity_column(way)
+        _learn(place[column : column + at.ENTITY_WIDTH], event, novel, maturity_us)
 
 
 @kernel
-def _learn_pairs(state: Any, event: Any) -> None:
-    payer, time_us = event["payer"], event["time_us"]
-    new_payee = _is_new_pair(state, _PAYER_PAYEE, payer, event["payee"], time_us)
-    new_device = _is_new_pair(state, _PAYER_DEVICE, payer, event["device"], time_us)
-    new_network = _is_new_pair(state, _PAYER_NETWORK, payer, event["network"], time_us)
-    new_place = _is_new_pair(state, _PAYER_PLACE, payer, event["place"], time_us)
+def _learn_pairs(pairs: Any, parties: Any, time_us: int) -> None:
+    new_payee = _is_new(pairs, parties[PAYER_PAYEE], time_us)
+    new_device = _is_new(pairs, parties[PAYER_DEVICE], time_us)
+    new_network = _is_new(pairs, parties[PAYER_NETWORK], time_us)
+    new_place = _is_new(pairs, parties[PAYER_PLACE], time_us)
     if new_payee:
-        learn_pair(state.pairs, pair_key(state, _PAYER_PAYEE, payer, event["payee"]), time_us)
+        _learn_pair(pairs, parties, PAYER_PAYEE, time_us)
     if new_device:
-        learn_pair(state.pairs, pair_key(state, _PAYER_DEVICE, payer, event["device"]), time_us)
+        _learn_pair(pairs, parties, PAYER_DEVICE, time_us)
     if new_network:
-        learn_pair(state.pairs, pair_key(state, _PAYER_NETWORK, payer, event["network"]), time_us)
+        _learn_pair(pairs, parties, PAYER_NETWORK, time_us)
     if new_place:
-        learn_pair(state.pairs, pair_key(state, _PAYER_PLACE, payer, event["place"]), time_us)
+        _learn_pair(pairs, parties, PAYER_PLACE, time_us)
 
 
 @kernel
-def _is_new_pair(state: Any, kind: int, payer: int, value: int, time_us: int) -> bool:
-    if value == 0:
-        return False
-    place = set_of(state.pairs, pair_key(state, kind, payer, value))
-    return state.pairs[place, at.SET_STAMP_US] < time_us
+def _learn_pair(pairs: Any, parties: Any, kind: int, time_us: int) -> None:
+    key = parties[kind]
+    learn_pair(pairs[set_of(pairs, key)], key, parties[WAY + kind], time_us)
 
 
 # --- what only payees have
 
 
 @kernel
-def _learn_payee(state: Any, record: Any, event: Any, novel: bool) -> None:
-    time_us, maturity_us = event["time_us"], state.scalars[0, at.MATURITY_US]
+def _learn_payee(record: Any, event: Any, novel: bool, maturity_us: int) -> None:
+    time_us = event["time_us"]
     if event["kind"] == LABEL:
         mature_payee(record, time_us, maturity_us)
         label_payee(record, time_us, event["paid_us"], event["was"], event["option"], maturity_us)
     elif event["kind"] == ATTEMPT and event["waits"] != 0:
         mature_payee(record, time_us, maturity_us)
-    _learn(state, record, event, novel)
+    _learn(record, event, novel, maturity_us)
 
 
 # --- what only payers have
 
 
 @kernel
-def _learn_payer(state: Any, record: Any, event: Any) -> None:
+def _learn_payer(record: Any, event: Any, maturity_us: int) -> None:
     if event["kind"] == ATTEMPT:
         before_us = record[at.LAST_US]  # 0 before the first: then what decays is 0
         _learn_hour(record, before_us, event["time_us"], event["quarter"])
@@ -161,7 +166,7 @@ def _learn_payer(state: Any, record: Any, event: Any) -> None:
         record[at.SUM_HOUR] = min(spent + min(event["amount_minor"], MOST), MOST)
         if event["failed"] != 0:
             learn_failure(record, event["time_us"])
-    _learn(state, record, event, event["novel"] & _NEW_PAYEE != 0)
+    _learn(record, event, event["novel"] & _NEW_PAYEE != 0, maturity_us)
 
 
 @kernel
