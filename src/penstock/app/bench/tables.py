@@ -29,7 +29,7 @@ def render(figures: Figures) -> RenderableType:
     elif "cpu_us_per_payment" in figures:
         parts.append(_pairs("CPU of a payment, µs", figures["cpu_us_per_payment"]))
     if figures.get("stages"):
-        parts.append(_pairs("Lane: µs by stage", figures["stages"]))
+        parts.append(_pairs("Lane: µs per payment by stage", figures["stages"]))
     if "memory_mib" in figures:
         parts.append(_memory(figures["memory_mib"]))
     if "volume" in figures:
