@@ -109,6 +109,7 @@ def copy_out(connection: Connection[Any], query: sql.Composable, keep: Callable[
             link.consume_input()
         else:
             break
-    while (ended := link.get_result()) is not None:
+    ends = list(iter(link.get_result, None))  # all of them: only then is the connection free again
+    for ended in ends:
         if ended.status != ExecStatus.COMMAND_OK:
             raise psycopg.errors.error_from_result(ended)
