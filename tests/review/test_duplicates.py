@@ -15,7 +15,7 @@ from support.office import Desk, at_desk
 
 from penstock.contracts.commands import Kind
 from penstock.contracts.states import State
-from penstock.journal import tails
+from penstock.journal import stretches, tails
 from penstock.journal.tails import Connection, Span, Tail
 from penstock.kit import postgres
 from penstock.kit.settings import Settings
@@ -113,6 +113,29 @@ def test_it_finds_the_same_after_restarts(database: Database, seed: int) -> None
                     await tail.warm(connection, 0, (await tails.position(connection, DUPLICATES, 0)).seq)
                 await tails.advance(connection, tail, 0, 5)
         assert await cases(desk) == expected
+
+    at_desk(database, work, **WINDOW)
+
+
+def test_after_a_restart_no_more_than_the_window_is_read(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    real = stretches.read
+
+    async def counted(connection: Connection, lane: int, after: int, until: int) -> stretches.Stretch:
+        read.append(until - after)
+        return await real(connection, lane, after, until)
+
+    async def work(desk: Desk) -> None:
+        live(desk, random.Random(1), 100)
+        desk.rows.wait(3_600)
+        live(desk, random.Random(2), 3)
+        await desk.catch_up(duplicates_tail(desk.settings))
+        tail = duplicates_tail(desk.settings)
+        assert tail.warm is not None
+        monkeypatch.setattr(stretches, "read", counted)
+        async with desk.backroom.connection() as connection:
+            await tail.warm(connection, 0, desk.rows.seq)
+        assert 0 < sum(read) <= 5
 
     at_desk(database, work, **WINDOW)
 

@@ -100,8 +100,9 @@ class _Search:
         known = self._recent.since(window_us) is not None or self._recent.full()
         if known and self._recent.first <= after <= self._recent.until:
             return
-        if not known or not self._recent.first <= self._recent.until <= after:
-            self._recent.reset(max(await finding.row_before_us(connection, lane, window_us, after) - 1, 0))
+        begin = max(await finding.row_before_us(connection, lane, window_us, after) - 1, 0)
+        if not known or not max(self._recent.first, begin) <= self._recent.until <= after:
+            self._recent.reset(begin)
         for start in range(self._recent.until, after, _FILL_ROWS):
             await self._learn(connection, await stretches.read(connection, lane, start, min(start + _FILL_ROWS, after)))
 

@@ -38,6 +38,7 @@ class Concerned:
     async def rows(self, connection: Connection, stretch: Stretch, endpoints: Sequence[Open], kinds: Sequence[int]) -> Mask:
         """The rows of these kinds of command, not older than the oldest endpoint, that may concern an endpoint's client."""
         self._note_opened(stretch)
+        await self._let_go(connection, stretch.lane)
         if not endpoints or not kinds:
             return np.zeros(len(stretch.rows), np.bool_)
         oldest_us = min(int(endpoint.made_at.timestamp() * 1_000_000) for endpoint in endpoints)
@@ -65,16 +66,21 @@ class Concerned:
             self._mark(found[:, 1])
 
     async def _know(self, connection: Connection, lane: int, clients: tuple[int, ...]) -> None:
-        """Read whose accounts are, if other clients listen or too much has been opened."""
-        if clients == self._clients and len(self._opened) < self._next_read:
+        """Read whose accounts are, if others listen than before."""
+        if clients == self._clients:
             return
-        noted = await tails.position(connection, self._name, lane)
         accounts = await queue.accounts_of(connection, lane, clients)
-        self._clients, self._opened = clients, self._opened[self._opened[:, 0] > noted.seq]
-        self._next_read = max(_MOST_OPENED, 2 * len(self._opened))
-        self._owned = np.zeros(1, np.bool_)
+        self._clients, self._owned = clients, np.zeros(1, np.bool_)
         self._mark(accounts)
         self._mark(self._opened[:, 1])
+
+    async def _let_go(self, connection: Connection, lane: int) -> None:
+        """Forget accounts whose owners have been noted, once there are many, and let owners be read anew."""
+        if len(self._opened) < self._next_read:
+            return
+        noted = await tails.position(connection, self._name, lane)
+        self._clients, self._opened = (), self._opened[self._opened[:, 0] > noted.seq]
+        self._next_read = max(_MOST_OPENED, 2 * len(self._opened))
 
     def _mark(self, accounts: _Numbers) -> None:
         most = int(accounts.max(initial=0))
