@@ -24,6 +24,7 @@ from penstock.process.decide.measures import (
     measure_payment,
 )
 from penstock.state import layout as at
+from penstock.state.behaviour.decay import instant
 from penstock.state.behaviour.events import ATTEMPT, LABEL, PAIRS
 from penstock.state.behaviour.learning import learn
 from penstock.state.behaviour.parties import make_parties, seek_entity, seek_pair
@@ -67,21 +68,23 @@ def observe_events(state: Any, events: Any, scratch: Any, vectors: Any) -> None:
 
     Attempts of nobody that is known (payer 0), and other events, leave their vector as it is.
     """
+    maturity_us = state.scalars[0, at.MATURITY_US]
     reach_first(state, events, scratch.parties)
     for i in range(events.shape[0]):
         event, parties = events[i], scratch.parties[i % AHEAD]
         if event["kind"] == ATTEMPT and event["payer"] > 0:
-            describe(state, event, parties, scratch.measures, vectors[i])
-            learn(state, event, parties)
+            now = instant(event["time_us"], maturity_us)
+            describe(state, event, parties, now, scratch.measures, vectors[i])
+            learn(state, event, parties, now)
         elif event["kind"] == LABEL:
-            learn(state, event, parties)
+            learn(state, event, parties, instant(event["time_us"], maturity_us))
         reach_next(state, events, scratch.parties, i)
 
 
 @kernel
-def describe(state: Any, event: Any, parties: Any, scratch: Any, vector: Any) -> None:
+def describe(state: Any, event: Any, parties: Any, now: Any, scratch: Any, vector: Any) -> None:
     """Fill the vector (64,) of an attempt, and note in the event which pairs are new."""
-    time_us, amount, maturity_us = event["time_us"], event["amount_minor"], state.scalars[0, at.MATURITY_US]
+    amount = event["amount_minor"]
     for slot in range(SLOTS):
         vector[slot] = UNKNOWNS[slot]
     _begin(scratch)
@@ -89,20 +92,20 @@ def describe(state: Any, event: Any, parties: Any, scratch: Any, vector: Any) ->
     _take(_PAYMENT, scratch, vector)
     payer, payee = event["payer"], event["payee"]
     _begin(scratch)
-    measure_entity(state.payers[payer], _PARTS_OF[_PAYER], time_us, amount, maturity_us, scratch)
-    measure_payer(state.payers[payer], event, scratch)
+    measure_entity(state.payers[payer], _PARTS_OF[_PAYER], now, amount, scratch)
+    measure_payer(state.payers[payer], event, now, scratch)
     _take(_PAYER, scratch, vector)
     if payee > 0:
         _begin(scratch)
-        measure_entity(state.payees[payee], _PARTS_OF[_PAYEE], time_us, amount, maturity_us, scratch)
-        measure_payee(state.payees[payee], time_us, maturity_us, scratch)
+        measure_entity(state.payees[payee], _PARTS_OF[_PAYEE], now, amount, scratch)
+        measure_payee(state.payees[payee], now, scratch)
         _take(_PAYEE, scratch, vector)
     for kind in range(_INSTRUMENT, _CATEGORY + 1):
         if parties[kind] != 0:
-            _describe_entity(state, parties, kind, time_us, amount, scratch, vector)
+            _describe_entity(state, parties, kind, now, amount, scratch, vector)
     novel = 0
     for kind in range(_PAYER_PAYEE, _PAYER_PLACE + 1):
-        if parties[kind] != 0 and _describe_pair(state.pairs, parties, kind, time_us, scratch, vector):
+        if parties[kind] != 0 and _describe_pair(state.pairs, parties, kind, now.time_us, scratch, vector):
             novel |= 1 << (kind - _PAYER_PAYEE)
     event["novel"] = novel
 
@@ -124,14 +127,12 @@ def _take(entity: int, scratch: Any, vector: Any) -> None:
 
 
 @kernel
-def _describe_entity(
-    state: Any, parties: Any, kind: int, time_us: int, amount: int, scratch: Any, vector: Any
-) -> None:
+def _describe_entity(state: Any, parties: Any, kind: int, now: Any, amount: int, scratch: Any, vector: Any) -> None:
     way = seek_entity(state.entities, parties, kind)
     place, column = state.entities[set_of(state.entities, parties[kind])], entity_column(way)
     _begin(scratch)
     record = place[column : column + at.ENTITY_WIDTH] if way >= 0 else state.payees[0, : at.ENTITY_WIDTH]
-    measure_entity(record, _PARTS_OF[kind], time_us, amount, state.scalars[0, at.MATURITY_US], scratch)
+    measure_entity(record, _PARTS_OF[kind], now, amount, scratch)
     _take(kind, scratch, vector)
 
 

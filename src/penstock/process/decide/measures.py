@@ -19,7 +19,7 @@ from penstock.state.behaviour.decay import (
     HOUR_TICK,
     ONE,
     WEEK_TICK,
-    decayed,
+    after_ticks,
     log2_1024,
     log2_count,
     log2_seconds,
@@ -107,33 +107,34 @@ def _zeros(amount: int) -> int:
 
 
 @kernel
-def measure_entity(record: Any, parts: int, time_us: int, amount: int, maturity_us: int, out: Any) -> None:
+def measure_entity(record: Any, parts: int, now: Any, amount: int, out: Any) -> None:
     """What every record says, of the ``PARTS`` asked for; one that was never seen has counts of 0, and no habits."""
-    count = seen(record)
+    count, last_us = seen(record), record[at.LAST_US]
     if parts & PAST != 0:
         out[_SEEN] = log2_1024(count + 1) / 1024.0
         if count > 0:
-            out[_AGE] = log2_seconds(time_us - first_us(record))
-            out[_GAP] = log2_seconds(time_us - record[at.LAST_US])
+            out[_AGE] = log2_seconds(now.time_us - first_us(record))
+            out[_GAP] = log2_seconds(now.time_us - last_us)
     if parts & FREQUENCY != 0:
-        _measure_frequency(record, time_us, out)
+        _measure_frequency(record, now, out)
     if parts & PARTNERS != 0:
-        out[_PARTNERS] = log2_count(decayed(record[at.PARTNERS], WEEK_TICK, record[at.LAST_US], time_us))
+        out[_PARTNERS] = log2_count(after_ticks(record[at.PARTNERS], now.week - last_us // WEEK_TICK))
     if parts & DEVIATION != 0:
         out[_RATIO], out[_Z] = UNKNOWN_SIGNED, UNKNOWN_SIGNED
         if count > 0:
             _measure_amount(record, amount, out)
     if parts & LABELS != 0:
-        _measure_labels(record, time_us, maturity_us, out)
+        _measure_labels(record, now, out)
 
 
 @kernel
-def _measure_frequency(record: Any, time_us: int, out: Any) -> None:
+def _measure_frequency(record: Any, now: Any, out: Any) -> None:
     last_us = record[at.LAST_US]
-    out[_COUNT_HOUR] = log2_count(decayed(record[at.COUNT_HOUR], HOUR_TICK, last_us, time_us))
-    out[_COUNT_DAY] = log2_count(decayed(record[at.COUNT_DAY], DAY_TICK, last_us, time_us))
-    out[_COUNT_WEEK] = log2_count(decayed(record[at.COUNT_WEEK], WEEK_TICK, last_us, time_us))
-    out[_SUM_DAY] = log2_1024(decayed(record[at.SUM_DAY], DAY_TICK, last_us, time_us) + 1) / 1024.0
+    day = now.day - last_us // DAY_TICK
+    out[_COUNT_HOUR] = log2_count(after_ticks(record[at.COUNT_HOUR], now.hour - last_us // HOUR_TICK))
+    out[_COUNT_DAY] = log2_count(after_ticks(record[at.COUNT_DAY], day))
+    out[_COUNT_WEEK] = log2_count(after_ticks(record[at.COUNT_WEEK], now.week - last_us // WEEK_TICK))
+    out[_SUM_DAY] = log2_1024(after_ticks(record[at.SUM_DAY], day) + 1) / 1024.0
 
 
 @kernel
@@ -153,43 +154,43 @@ def _cut(value: float) -> float:
 
 
 @kernel
-def _measure_labels(record: Any, time_us: int, maturity_us: int, out: Any) -> None:
-    matured = matured_by(record, time_us, maturity_us)
-    genuine = known_at(record, at.GENUINE, time_us) + matured
-    fraud = known_at(record, at.FRAUD, time_us)
+def _measure_labels(record: Any, now: Any, out: Any) -> None:
+    matured = matured_by(record, now)
+    genuine, fraud = known_at(record, at.GENUINE, now) + matured, known_at(record, at.FRAUD, now)
     out[_GENUINE] = log2_count(genuine)
     out[_SHARE] = fraud / (fraud + genuine + ONE)
     fraud_s = record[at.FRAUD_AND_RUN] >> 16
     if fraud_s > 0:
-        out[_FRAUD_GAP] = log2_seconds(time_us - fraud_s * 1_000_000)
+        out[_FRAUD_GAP] = log2_seconds(now.time_us - fraud_s * 1_000_000)
     out[_RUN] = 0.0 if matured > 0 else log2_1024((record[at.FRAUD_AND_RUN] & 0xFFFF) + 1) / 1024.0
 
 
 @kernel
-def measure_payee(record: Any, time_us: int, maturity_us: int, out: Any) -> None:
+def measure_payee(record: Any, now: Any, out: Any) -> None:
     """What only a payee's record says."""
-    genuine = week_at(record, at.GENUINE_WEEK, time_us) + matured_in_week(record, time_us, maturity_us)
-    fraud = week_at(record, at.FRAUD_WEEK, time_us)
+    genuine = week_at(record, at.GENUINE_WEEK, now.week) + matured_in_week(record, now)
+    fraud = week_at(record, at.FRAUD_WEEK, now.week)
     out[_SHARE_WEEK] = fraud / (fraud + genuine + ONE)
-    known = frauds_ever(record) + genuine_ever(record) + matured_payments(record, time_us, maturity_us)
+    known = frauds_ever(record) + genuine_ever(record) + matured_payments(record, now)
     out[_SHARE_EVER] = frauds_ever(record) / (known + 1.0)
 
 
 @kernel
-def measure_payer(record: Any, event: Any, out: Any) -> None:
+def measure_payer(record: Any, event: Any, now: Any, out: Any) -> None:
     """What only a payer's record says."""
-    time_us, last_us = event["time_us"], record[at.LAST_US]
+    last_us = record[at.LAST_US]
     out[_HABIT] = _hour_habit(record, event["quarter"])
-    out[_SWITCHES] = log2_count(decayed(record[at.SWITCHES], DAY_TICK, last_us, time_us))
-    out[_FAILED] = log2_count(failures(record, time_us))
-    out[_SUM_HOUR] = log2_1024(decayed(record[at.SUM_HOUR], HOUR_TICK, last_us, time_us) + 1) / 1024.0
+    out[_SWITCHES] = log2_count(after_ticks(record[at.SWITCHES], now.day - last_us // DAY_TICK))
+    out[_FAILED] = log2_count(failures(record, now.time_us))
+    out[_SUM_HOUR] = log2_1024(after_ticks(record[at.SUM_HOUR], now.hour - last_us // HOUR_TICK) + 1) / 1024.0
     if event["located"] != 0 and record[at.WAS_AT] != 0:
-        out[_SPEED] = _speed(record, time_us, event["latitude_e4"], event["longitude_e4"])
+        out[_SPEED] = _speed(record, now.time_us, event["latitude_e4"], event["longitude_e4"])
     out[_RECEIVED_RATIO] = UNKNOWN_SIGNED
-    if record[at.RECEIVED_US] > 0:
-        received = decayed(record[at.RECEIVED], DAY_TICK, record[at.RECEIVED_US], time_us)
+    received_us = record[at.RECEIVED_US]
+    if received_us > 0:
+        received = after_ticks(record[at.RECEIVED], now.day - received_us // DAY_TICK)
         out[_RECEIVED_RATIO] = _cut((log2_1024(event["amount_minor"] + 1) - log2_1024(received + 1)) / 1024.0)
-        out[_RECEIVED_GAP] = log2_seconds(time_us - record[at.RECEIVED_US])
+        out[_RECEIVED_GAP] = log2_seconds(now.time_us - received_us)
 
 
 @kernel

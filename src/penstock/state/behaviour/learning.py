@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
-from penstock.state.behaviour.decay import DAY_TICK, HOUR_TICK, MONTH_TICK, MOST, ONE, decayed
+from penstock.state.behaviour.decay import DAY_TICK, HOUR_TICK, MONTH_TICK, MOST, ONE, after_ticks, decayed, instant
 from penstock.state.behaviour.events import ATTEMPT, LABEL
 from penstock.state.behaviour.parties import (
     CATEGORY,
@@ -53,13 +53,16 @@ def replay_events(state: State, events: NDArray[Any]) -> None:
 def _replay(state: Any, events: Any, parties: Any) -> None:
     reach_first(state, events, parties)
     for i in range(events.shape[0]):
-        learn(state, events[i], parties[i % AHEAD])
+        learn(state, events[i], parties[i % AHEAD], instant(events[i]["time_us"], state.scalars[0, at.MATURITY_US]))
         reach_next(state, events, parties, i)
 
 
 @kernel
-def learn(state: Any, event: Any, parties: Any) -> None:
-    """Learn one event, unless it has been learned: everything is looked at before anything changes."""
+def learn(state: Any, event: Any, parties: Any, now: Any) -> None:
+    """Learn one event, unless it has been learned: everything is looked at before anything changes.
+
+    ``parties``: its row; ``now``: the ``Instant`` of the event.
+    """
     payer, payee, time_us, entities = event["payer"], event["payee"], event["time_us"], state.entities
     new_payer = payer > 0 and state.payers[payer, at.STAMP_US] < time_us
     new_payee = payee > 0 and state.payees[payee, at.STAMP_US] < time_us
@@ -71,23 +74,23 @@ def learn(state: Any, event: Any, parties: Any) -> None:
     new_category = _is_new(entities, parties[CATEGORY], time_us)
     if event["kind"] == ATTEMPT:
         _learn_pairs(state.pairs, parties, time_us)
-    novel, maturity_us = event["novel"], state.scalars[0, at.MATURITY_US]
+    novel = event["novel"]
     if new_payer:
-        _learn_payer(state.payers[payer], event, maturity_us)
+        _learn_payer(state.payers[payer], event, now)
     if new_payee:
-        _learn_payee(state.payees[payee], event, novel & _NEW_PAYEE != 0, maturity_us)
+        _learn_payee(state.payees[payee], event, novel & _NEW_PAYEE != 0, now)
     if new_receiver and event["kind"] == ATTEMPT:
-        _learn_received(state.payers[payee], time_us, event["amount_minor"])
+        _learn_received(state.payers[payee], now, event["amount_minor"])
     if new_instrument:
-        _learn_entity(entities, parties, INSTRUMENT, event, False, maturity_us)
+        _learn_entity(entities, parties, INSTRUMENT, event, False, now)
     if new_device:
-        _learn_entity(entities, parties, DEVICE, event, novel & _NEW_DEVICE != 0, maturity_us)
+        _learn_entity(entities, parties, DEVICE, event, novel & _NEW_DEVICE != 0, now)
     if new_network:
-        _learn_entity(entities, parties, NETWORK, event, novel & _NEW_NETWORK != 0, maturity_us)
+        _learn_entity(entities, parties, NETWORK, event, novel & _NEW_NETWORK != 0, now)
     if new_place:
-        _learn_entity(entities, parties, PLACE, event, novel & _NEW_PLACE != 0, maturity_us)
+        _learn_entity(entities, parties, PLACE, event, novel & _NEW_PLACE != 0, now)
     if new_category:
-        _learn_entity(entities, parties, CATEGORY, event, False, maturity_us)
+        _learn_entity(entities, parties, CATEGORY, event, False, now)
 
 
 @kernel
@@ -97,24 +100,24 @@ def _is_new(table: Any, key: int, time_us: int) -> bool:
 
 
 @kernel
-def _learn(record: Any, event: Any, novel: bool, maturity_us: int) -> None:
+def _learn(record: Any, event: Any, novel: bool, now: Any) -> None:
     """What every record learns of an event."""
     record[at.STAMP_US] = event["time_us"]
     if event["kind"] == ATTEMPT:
-        learn_attempt(record, event["time_us"], event["amount_minor"], novel, event["waits"] != 0, maturity_us)
+        learn_attempt(record, now, event["amount_minor"], novel, event["waits"] != 0)
     elif event["kind"] == LABEL:
-        learn_label(record, event["time_us"], event["paid_us"], event["was"], event["option"], maturity_us)
+        learn_label(record, now, event["paid_us"], event["was"], event["option"])
 
 
 @kernel
-def _learn_entity(entities: Any, parties: Any, kind: int, event: Any, novel: bool, maturity_us: int) -> None:
+def _learn_entity(entities: Any, parties: Any, kind: int, event: Any, novel: bool, now: Any) -> None:
     key, hint = parties[kind], parties[WAY + kind]
     place = entities[set_of(entities, key)]
     place[at.SET_STAMP_US] = event["time_us"]
     way = take_entity(place, key, hint) if event["kind"] == ATTEMPT else find_entity(place, key, hint)
     if way >= 0:
         column = entity_column(way)
-        _learn(place[column : column + at.ENTITY_WIDTH], event, novel, maturity_us)
+        _learn(place[column : column + at.ENTITY_WIDTH], event, novel, now)
 
 
 @kernel
@@ -143,47 +146,47 @@ def _learn_pair(pairs: Any, parties: Any, kind: int, time_us: int) -> None:
 
 
 @kernel
-def _learn_payee(record: Any, event: Any, novel: bool, maturity_us: int) -> None:
-    time_us = event["time_us"]
+def _learn_payee(record: Any, event: Any, novel: bool, now: Any) -> None:
     if event["kind"] == LABEL:
-        mature_payee(record, time_us, maturity_us)
-        label_payee(record, time_us, event["paid_us"], event["was"], event["option"], maturity_us)
+        mature_payee(record, now)
+        label_payee(record, now, event["paid_us"], event["was"], event["option"])
     elif event["kind"] == ATTEMPT and event["waits"] != 0:
-        mature_payee(record, time_us, maturity_us)
-    _learn(record, event, novel, maturity_us)
+        mature_payee(record, now)
+    _learn(record, event, novel, now)
 
 
 # --- what only payers have
 
 
 @kernel
-def _learn_payer(record: Any, event: Any, maturity_us: int) -> None:
+def _learn_payer(record: Any, event: Any, now: Any) -> None:
     if event["kind"] == ATTEMPT:
         before_us = record[at.LAST_US]  # 0 before the first: then what decays is 0
-        _learn_hour(record, before_us, event["time_us"], event["quarter"])
-        _learn_way(record, before_us, event)
-        spent = decayed(record[at.SUM_HOUR], HOUR_TICK, before_us, event["time_us"])
+        _learn_hour(record, now.month - before_us // MONTH_TICK, event["quarter"])
+        _learn_way(record, now.day - before_us // DAY_TICK, event)
+        spent = after_ticks(record[at.SUM_HOUR], now.hour - before_us // HOUR_TICK)
         record[at.SUM_HOUR] = min(spent + min(event["amount_minor"], MOST), MOST)
         if event["failed"] != 0:
-            learn_failure(record, event["time_us"])
-    _learn(record, event, event["novel"] & _NEW_PAYEE != 0, maturity_us)
+            learn_failure(record, now.time_us)
+    _learn(record, event, event["novel"] & _NEW_PAYEE != 0, now)
 
 
 @kernel
-def _learn_hour(record: Any, before_us: int, time_us: int, quarter: int) -> None:
-    record[at.HABIT_COS] = decayed(record[at.HABIT_COS], MONTH_TICK, before_us, time_us)
-    record[at.HABIT_SIN] = decayed(record[at.HABIT_SIN], MONTH_TICK, before_us, time_us)
+def _learn_hour(record: Any, ticks: int, quarter: int) -> None:
+    """At which time of the day, after ticks of a month's half-life."""
+    record[at.HABIT_COS] = after_ticks(record[at.HABIT_COS], ticks)
+    record[at.HABIT_SIN] = after_ticks(record[at.HABIT_SIN], ticks)
     if quarter >= 0:
         record[at.HABIT_COS] = max(min(record[at.HABIT_COS] + COSINES[quarter], MOST), -MOST)
         record[at.HABIT_SIN] = max(min(record[at.HABIT_SIN] + SINES[quarter], MOST), -MOST)
 
 
 @kernel
-def _learn_way(record: Any, before_us: int, event: Any) -> None:
-    """By which device and network the payer came, and where that was."""
+def _learn_way(record: Any, ticks: int, event: Any) -> None:
+    """By which device and network the payer came, and where that was, after ticks of a day's half-life."""
     device, network = event["device"] & 0xFFFFFFFF, event["network"] & 0x7FFFFFFF
     last_device, last_network = record[at.CAME_BY] & 0xFFFFFFFF, record[at.CAME_BY] >> 32
-    switches = decayed(record[at.SWITCHES], DAY_TICK, before_us, event["time_us"])
+    switches = after_ticks(record[at.SWITCHES], ticks)
     if device != 0 and last_device not in (0, device):
         switches += ONE
     if network != 0 and last_network not in (0, network):
@@ -197,12 +200,12 @@ def _learn_way(record: Any, before_us: int, event: Any) -> None:
 
 
 @kernel
-def _learn_received(record: Any, time_us: int, amount: int) -> None:
+def _learn_received(record: Any, now: Any, amount: int) -> None:
     before_us = record[at.RECEIVED_US]
-    received = decayed(record[at.RECEIVED], DAY_TICK, before_us, time_us) if before_us > 0 else 0
+    received = after_ticks(record[at.RECEIVED], now.day - before_us // DAY_TICK) if before_us > 0 else 0
     record[at.RECEIVED] = min(received + min(amount, MOST), MOST)
-    record[at.RECEIVED_US] = time_us
-    record[at.STAMP_US] = time_us
+    record[at.RECEIVED_US] = now.time_us
+    record[at.STAMP_US] = now.time_us
 
 
 @kernel
