@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from penstock.contracts.lane_port import STAGES
+
 TINY = ("--accounts", "200", "--batch", "50", "--json")
 #: The first start after a change compiles the kernels.
 PATIENCE_S = 550
@@ -39,6 +41,8 @@ def test_bench_lane_has_its_figures_and_leaves_a_right_journal() -> None:
     assert keys <= set(figures)
     assert everything_was_scored(figures["model"])
     assert figures["format"] == "arrow"
+    assert set(figures["stages"]) == set(STAGES)
+    assert min(figures["stages"].values()) > 0
     check_budget(figures)
     check_volume(figures)
     check_courses(figures)
