@@ -21,6 +21,7 @@ import numpy as np
 import psutil
 
 from penstock.app import local, wiring
+from penstock.app.bench import wal
 from penstock.app.bench.model import publish_model
 from penstock.app.bench.opening import open_accounts
 from penstock.contracts.policy import load_policy
@@ -29,6 +30,8 @@ from penstock.kit.client import Access
 from penstock.kit.settings import Settings, load_settings
 
 _ROOM: Final = 1_000
+#: From so many accounts on, the server is brought to its lasting speed first.
+_LARGE: Final = 100_000
 #: Under which name the benchmarks call the API.
 _CLIENT: Final = "bench"
 _POLICY: Final = Path(__file__).with_name("policy.toml")
@@ -84,6 +87,9 @@ def prepared(home: Path | None, accounts: int, seed: int, say: Say, report: Repo
         settings = bench_settings(os.environ, folder, accounts)
         log = folder / "run" / "bench.log"
         with local.started(settings, log, say):
+            if accounts >= _LARGE and not (folder / "bench").exists():
+                say("Going through the write-ahead log once, so that its segments are used again …")
+                wal.recycle(settings)
             access = local.local_access(settings, _CLIENT)
             begun_s = time.perf_counter()
             opened = accounts_file(settings, accounts, seed, report)
