@@ -207,7 +207,10 @@ def _run(settings: Settings) -> None:
     lane = open_lane(
         settings, wiring.dsn(settings, "penstock_lane"), wiring.secrets(settings).lane_hash_key(), wiring.clock_us()
     )
-    checkpointer = Checkpointer(settings.home, settings.lane, settings.checkpoint_step_bytes, settings.checkpoints_kept)
+    checkpointer = Checkpointer(
+        settings.home, settings.lane, settings.checkpoint_step_bytes, settings.checkpoints_kept,
+        settings.checkpoint_bytes_per_second,
+    )  # fmt: skip
     ring = RingServer(wiring.lane_socket(settings), COMMAND, REPLY)
     process = LaneProcess(settings, lane, ring, checkpointer)
     for number in (signal.SIGTERM, signal.SIGINT):

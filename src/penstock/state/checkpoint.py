@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import queue
 import shutil
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -109,12 +111,14 @@ class Draft:
 class Checkpointer:
     """Writes one checkpoint after another; owned by the lane process."""
 
-    def __init__(self, home: Path, lane: int, step_bytes: int, keep: int) -> None:
+    def __init__(self, home: Path, lane: int, step_bytes: int, keep: int, bytes_per_second: float = math.inf) -> None:
+        """``bytes_per_second``: no faster is written, so that the journal's disk has time for the journal."""
         self._folder = lane_folder(home, lane)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lane = lane
         self._step_bytes = step_bytes
         self._keep = keep
+        self._bytes_per_second = bytes_per_second
         self._log = structlog.get_logger("checkpoint").bind(lane=lane)
         self._work: queue.Queue[Any] = queue.Queue(maxsize=2)
         self._spare = Spare()
@@ -270,8 +274,9 @@ class Checkpointer:
             os.link(self._last.folder / data["file"], path)
             entry |= {"file": name, "bytes": data["bytes"], "crc32": data["crc32"]}
         else:
-            body = data.reshape(-1).view(np.uint8).data
+            body, begun_s = data.reshape(-1).view(np.uint8).data, time.monotonic()
             write_durably(path, body)
+            time.sleep(max(body.nbytes / self._bytes_per_second - (time.monotonic() - begun_s), 0.0))
             entry |= {"file": name, "bytes": body.nbytes, "crc32": zlib.crc32(body)}
             self._spare.give(data)
         self._draft.segments.append(entry)
