@@ -82,14 +82,6 @@ def _stages(before: dict[str, Any], after: dict[str, Any], rows: int) -> dict[st
     return {name: round((spent - before["stages_us"][name]) / max(rows, 1), 3) for name, spent in after["stages_us"].items()}
 
 
-def _stages(before: dict[str, Any], after: dict[str, Any], rows: int) -> dict[str, float] | None:
-    """Time of the lane's stages by the clock, µs a payment; None where the status does not tell them."""
-    begun, ended = before.get("stages_us"), after.get("stages_us")
-    if begun is None or ended is None:
-        return None
-    return {name: round((ended[name] - begun.get(name, 0)) / max(rows, 1), 3) for name in ended}
-
-
 @contextmanager
 def watched(home: Path, tell: Callable[[float], None]) -> Iterator[Course]:
     """Read the processes once a second, beside what is done here; ``tell`` is told the seconds since the start."""
