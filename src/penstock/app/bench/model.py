@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from penstock.app import local
-from penstock.app.bench import backtest
+from penstock.app.bench.histories import make_history
 from penstock.improve.history.columns import FRAUD, GENUINE, History
 from penstock.improve.learning.boosting import Parameters, Sample, grow, log_odds
 from penstock.improve.learning.calibration import fit_platt, settle
@@ -52,7 +52,7 @@ class Trained(msgspec.Struct, frozen=True):
 
 def train_model(seed: int) -> Trained:
     """Learn ``TREES`` trees from generated payments of which mostly the dear ones are fraud."""
-    history = _labelled(backtest.make_history(backtest.Plan(_ROWS, _PAYERS, 0.8, seed, 1)), seed)
+    history = _labelled(make_history(_ROWS, _PAYERS, 0.8, seed), seed)
     vectors, until_us = observe(history), int(history.time_us[-1]) + _MATURITY_US
     division = divide(history, until_us)
     booster = grow(Sample(vectors[division.final], division.labels[division.final]), TREES, _PARAMETERS, seed)
