@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,12 +17,11 @@ TINY = ("--accounts", "200", "--batch", "50", "--json")
 PATIENCE_S = 550
 
 
-def bench(*arguments: str) -> dict[str, Any]:
+def bench(*arguments: str) -> Any:
     command = [sys.executable, "-m", "penstock", "bench", *arguments]
     ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert ended.returncode == 0, ended.stderr[-4000:]
-    figures: dict[str, Any] = json.loads(ended.stdout)
-    return figures
+    return json.loads(ended.stdout)
 
 
 def everything_was_scored(model: dict[str, Any]) -> bool:
@@ -131,6 +131,23 @@ def test_bench_recovery_kills_and_is_ready_again_with_a_right_journal(kill: str)
     assert (figures["kill"], figures["ready_seconds"] > 0) == (kill, True)
     assert figures["rows_replayed"] > 0
     assert {"rows_per_second", "checkpoint_seq", "last_seq", "accounts"} <= set(figures)
+
+
+@pytest.mark.timeout(PATIENCE_S)
+def test_a_stress_test_is_kept_and_listed(short_folder: Path) -> None:
+    home = short_folder / "stress"
+    home.mkdir(mode=0o755)
+    figures = bench("stress", "--rate", "300", "--seconds", "2", "--warm-up", "0", "--home", str(home), *TINY)
+    assert (figures["verify_ok"], figures["errors"], figures["rate"]) == (True, 0, 300.0)
+    assert figures["draws"] == 600
+    assert everything_was_scored(figures["model"])
+    report = Path(figures["report"])
+    assert report.parent.parent == home.resolve() / "stress"
+    assert report.read_text("utf-8").startswith("<!doctype html>")
+    kept = json.loads((report.parent / "result.json").read_text("utf-8"))
+    assert kept == {name: value for name, value in figures.items() if name != "report"}
+    [listed] = bench("stress", "--list", "--home", str(home), "--json")
+    assert (listed["report"], listed["verify_ok"]) == (str(report), True)
 
 
 @pytest.mark.timeout(PATIENCE_S)
