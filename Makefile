@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 KERNEL_TESTS := tests/process tests/state --ignore tests/process/commands --ignore tests/process/decide/rules/test_scales.py --ignore tests/process/decide/rules/test_parsing.py --ignore tests/process/decide/rules/test_packs.py
 
-.PHONY: help setup demo serve test kernels chaos lint docs format bench clean
+.PHONY: help setup demo serve test kernels chaos fuzz lint docs format bench stress clean
 
 help: ## list the tasks
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -41,22 +41,29 @@ kernels: setup ## the lane's tests with bounds checks, and uncompiled, where int
 chaos: setup ## the long runs that kill processes under load; they print their seeds
 	@$(BIN)/python -m pytest -m chaos -s --timeout 3600 $(ARGS)
 
+fuzz: setup ## damage Arrow streams in 200,000 ways and see that the edge's reader refuses or reads them; PENSTOCK_SEED=… repeats a run
+	@PENSTOCK_MUTATIONS=$${PENSTOCK_MUTATIONS:-200000} $(BIN)/python -m pytest -s tests/process/commands/columns/test_mutations.py $(ARGS)
+
 lint: setup ## formatting rules, types and import contracts
 	@$(BIN)/ruff check . || { echo 'remedy: `.venv/bin/ruff check --fix .`, or explain an exception'; exit 1; }
 	@$(BIN)/mypy || { echo 'remedy: give the types that mypy asks for'; exit 1; }
 	@$(BIN)/lint-imports --no-cache || { echo 'remedy: see "The house" in ARCHITECTURE.md; a contract is changed openly, with a reason'; exit 1; }
 
-docs: setup ## write the tables in docs/ anew that are rendered from the code: reasons, states, events, features, sandbox
+docs: setup ## write the tables in docs/ anew that are rendered: reasons, states, events, features, sandbox, capacity
 	@$(BIN)/python -m penstock.contracts.reasons_doc docs
 	@$(BIN)/python -m penstock.contracts.events_doc docs
 	@$(BIN)/python -m penstock.contracts.features_doc docs
 	@$(BIN)/python -m penstock.process.commands.sandbox docs
+	@$(BIN)/python -m penstock.app.bench.capacity docs
 
 format: setup ## put imports and simple matters in order
 	@$(BIN)/ruff check --fix .
 
-bench: setup ## measure: ARGS="lane --seconds 30 --accounts 1000000 --json"
+bench: setup ## measure: ARGS="lane", http, overload, growth, recovery, backtest; docs/benchmarks.md
 	@$(BIN)/penstock bench $(ARGS)
+
+stress: setup ## 100,000 payments/s for ten minutes, with a report; ARGS="--rate 20000 --seconds 60", ARGS=--list
+	@$(BIN)/penstock bench stress $(ARGS)
 
 clean: ## remove the environment and what tools left; data in ./var stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import psycopg
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from psycopg import Connection
+from support import planting
 from support.database import Database
 
-from penstock.app.keeper import index_closed, keep_ahead, repeat
+from penstock.app.keeper import Freezer, index_closed, keep_ahead, repeat
+from penstock.journal import partitions
 from penstock.journal.heads import HeadSigner, read_heads
 from penstock.kit import postgres
 from penstock.kit.settings import Settings, load_settings
@@ -32,16 +35,8 @@ def place_lane(database: Database, last_seq: int) -> None:
 
 def fill(database: Database, rows: int) -> None:
     """Rows of zeros with ids of their own; their content does not matter here."""
-    with psycopg.connect(database.dsn(postgres.ADMIN)) as connection:
-        found = connection.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_name = 'journal' ORDER BY ordinal_position"
-        )
-        names = [name for (name,) in found if name != "features"]
-        values = {"seq": "n", "command_id": "gen_random_uuid()", "side_hash": "decode(repeat('00', 32), 'hex')"}
-        selected = ", ".join(values.get(name, "0") for name in names)
-        connection.execute(
-            f"INSERT INTO penstock.journal ({', '.join(names)}) SELECT {selected} FROM generate_series(1, {rows}) n"
-        )
+    with database.connect() as connection:
+        planting.insert_rows(connection, planting.empty_rows(1, rows))
 
 
 def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings: Settings) -> None:
@@ -67,6 +62,25 @@ def test_closed_partitions_are_indexed_and_the_ids_are_found_by_the_index(databa
         ).fetchall()
     assert done == [(1,), (1_001,)]
     assert "journal_0_1_id" in str(plan)
+
+
+def test_closed_partitions_are_frozen_when_the_lane_is_quiet_or_too_many_wait(database: Database, settings: Settings) -> None:
+    fill(database, 3_500)
+    place_lane(database, 3_500)
+    freezer = Freezer(replace(settings, quiet_rows_per_second=10, unfrozen_partitions_max=2))
+    with database.connect("penstock_keeper", autocommit=True) as connection:
+        index_closed(settings, connection)
+        assert [part.first_seq for part in partitions.unfrozen(connection, 0)] == [1, 1_001, 2_001]
+        frozen = freezer.step(connection, 100.0)
+        assert frozen is not None, "three wait, two may"
+        assert frozen.first_seq == 1
+        connection.execute("UPDATE lane SET last_seq = last_seq + 20")
+        assert freezer.step(connection, 101.0) is None, "the lane is busy"
+        second = freezer.step(connection, 102.0)
+        assert second is not None
+        assert second.first_seq == 1_001
+        found = connection.execute("SELECT relpages > 0, relallfrozen = relpages FROM pg_class WHERE relname = 'journal_0_1001'")
+        assert found.fetchone() == (True, True)
 
 
 def test_a_lost_connection_is_made_anew(database: Database) -> None:

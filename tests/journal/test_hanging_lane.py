@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from support.database import Database
+from support.planting import COPY
 
-from penstock.journal.encoding import COLUMNS
 from penstock.journal.writer import JournalWriter
 from penstock.kit import db
 
@@ -41,8 +41,7 @@ def test_one_that_hangs_between_two_statements(database: Database, hanging: psyc
 
 
 def test_one_that_hangs_while_it_sends_rows(database: Database, hanging: psycopg.Connection) -> None:
-    copying = f"COPY journal ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-    with pytest.raises(psycopg.OperationalError), hanging.cursor() as cursor, cursor.copy(copying) as copy:  # noqa: PT012 - the end of the block fails
+    with pytest.raises(psycopg.OperationalError), hanging.cursor() as cursor, cursor.copy(COPY) as copy:  # noqa: PT012 - the end of the block fails
         second = take_over(database)
         copy.write(b"PGCOPY")
     assert (second.position.epoch, second.read_position()) == (2, second.position)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,10 +10,10 @@ import numpy as np
 import psycopg
 import pytest
 from psycopg import AsyncConnection
+from support import planting
 from support.database import Database
 
 from penstock.app.office.database import OfficeDatabase
-from penstock.contracts.row import ROW
 from penstock.journal import tails
 from penstock.journal.tails import Progress, Span, Tail
 from penstock.kit import postgres
@@ -24,17 +23,10 @@ Connection = AsyncConnection[Any]
 
 def insert_rows(database: Database, first: int, last: int, *, committed: int | None = None) -> None:
     """Rows of zeros as the lane writes them; ``committed``: where the lane says that it stands."""
-    names = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash", "features"}]
-    columns = [*names, "command_id", "side_hash"]
-    statement = f"INSERT INTO journal ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"
-    zeros = {name: np.zeros(1, ROW)[name][0].item() for name in names}
-    rows = [
-        [*{**zeros, "seq": seq, "time_us": seq * 1_000_000, "kind": 5}.values(), uuid.UUID(int=seq), bytes(32)]
-        for seq in range(first, last + 1)
-    ]
-    with database.connect() as connection, connection.cursor() as cursor:
-        cursor.executemany(statement, rows)
-        cursor.execute(
+    seqs = np.arange(first, last + 1)
+    with database.connect() as connection:
+        planting.insert_rows(connection, planting.empty_rows(first, len(seqs), time_us=seqs * 1_000_000, kind=5))
+        connection.execute(
             "INSERT INTO lane VALUES (0, 1, %(seq)s, %(digest)s, %(time)s) "
             "ON CONFLICT (lane) DO UPDATE SET last_seq = %(seq)s, time_us = %(time)s",
             {"seq": committed or last, "digest": bytes(32), "time": last * 1_000_000},

@@ -81,6 +81,17 @@ def test_a_server_that_may_forget_is_refused(start: Start) -> None:
             db.refuse_unsafe_database(connection)
 
 
+@pytest.mark.parametrize("version", [90_624, 160_009, 179_999])
+def test_a_server_that_is_too_old_is_refused(version: int) -> None:
+    with pytest.raises(db.UnsafeDatabase, match=rf"this is PostgreSQL {version // 10_000}, and Penstock needs 18 or newer"):
+        db.refuse_old_server(version)
+
+
+@pytest.mark.parametrize("version", [180_000, 180_001, 190_000])
+def test_a_server_that_is_new_enough_is_taken(version: int) -> None:
+    db.refuse_old_server(version)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may not run the server itself")
 def test_root_starts_the_server_below_a_folder_that_others_may_not_enter(home: Path) -> None:
     closed = home / "closed"

@@ -8,7 +8,7 @@ import struct
 from typing import Any
 
 ZEROS = bytes(32)
-#: The table's columns in order: name and struct letter in the canonical encoding.
+#: The row's fields in order: the column's name and struct letter in the canonical encoding.
 COLUMNS = [
     ("seq", "q"), ("time_us", "q"), ("command_id", "u"), ("fingerprint", "q"), ("payer_account", "q"),
     ("payee_account", "q"), ("amount_minor", "q"), ("held_minor", "q"), ("moved_minor", "q"), ("fee_minor", "q"),
@@ -46,6 +46,11 @@ def encode(row: Row) -> bytes:
             encoded += struct.pack(f"<{letter}", b"" if row[name] is None else row[name])
     assert len(encoded) == 458
     return encoded
+
+
+def record_of(row: Row) -> bytes:
+    """The bytes that the table stores: the canonical ones, and where there is no vector nothing in its place."""
+    return encode(row) if row["features"] is not None else encode(row)[:-128]
 
 
 def digest_of(batch: list[Row], before: bytes, lane: int) -> bytes:

@@ -12,20 +12,23 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from psycopg import Connection, sql
+from psycopg import Connection
 from review.journal_maker import JournalMaker
-from review.journal_rows import COLUMNS
+from review.journal_rows import record_of
 
 
 def store_journal(connection: Connection[Any], journal: JournalMaker) -> None:
     """Write everything into an empty, migrated database; the connection must be a superuser's."""
+    with connection.cursor() as cursor, cursor.copy("COPY journal (lane, seq, record) FROM STDIN") as copy:
+        for row in journal.rows:
+            copy.write_row([journal.lane, row["seq"], record_of(row)])
+    store_the_rest(connection, journal)
+
+
+def store_the_rest(connection: Connection[Any], journal: JournalMaker) -> None:
+    """Write what belongs to the rows: batches, side records, the lane's own record."""
     digests = journal.digests()
-    names = [name for name, _ in COLUMNS]
-    columns = sql.SQL(", ").join(map(sql.Identifier, names))
     with connection.cursor() as cursor:
-        with cursor.copy(sql.SQL("COPY journal ({}) FROM STDIN").format(columns)) as copy:
-            for row in journal.rows:
-                copy.write_row([row[name] for name in names])
         for batch, digest in zip(journal.batches, digests, strict=True):
             values = journal.lane, batch[0]["seq"], batch[-1]["seq"], 1, 1, digest
             cursor.execute("INSERT INTO journal_batch VALUES (%s, %s, %s, %s, %s, %s)", values)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from review.checkpoint_maker import make_tables
 from review.journal_maker import JournalMaker
-from review.journal_rows import COLUMNS, encode
+from review.journal_rows import encode, record_of
 from review.journal_store import sign_heads, write_checkpoint
 from review.stories import life, river
-from review.verifying import Verify, change, store
+from review.verifying import Verify, change, change_row, store
 from support.database import Database
 
 from penstock.contracts import row as contract
@@ -27,7 +27,7 @@ def test_canonical_encoding_is_the_contracts() -> None:
         for n in columns.CANONICAL.names  # type: ignore[index,union-attr]
     }
     assert columns.CANONICAL.itemsize == contract.ROW.itemsize == len(encode(river().rows[3]))
-    assert [name for name, _ in COLUMNS if name != "lane"] == list(columns.SELECTED)
+    assert {len(record_of(row)) for row in river().rows} == {columns.RECORD_BYTES, columns.BARE_BYTES}
 
 
 @pytest.mark.parametrize("story", [river, life])
@@ -66,7 +66,7 @@ def test_several_lanes_are_verified_apart(emptied: Database, verified: Verify) -
         connection.execute("CREATE TABLE sides_3 PARTITION OF journal_side FOR VALUES FROM (3, 1) TO (3, 1000)")
     store(emptied, second)
     assert [lane.lane for lane in verified().lanes] == [0, 3]
-    change(emptied, "UPDATE journal SET moved_minor = moved_minor + 1 WHERE lane = 3 AND seq = %s", len(second.rows))
+    change_row(emptied, len(second.rows), 3, moved_minor=lambda minor: minor + 1)
     assert {finding.lane for finding in verified().findings} == {3}
     change(emptied, "DROP TABLE rows_3, sides_3")
 

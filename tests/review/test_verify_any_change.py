@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from review.journal_maker import JournalMaker
 from review.journal_rows import COLUMNS
 from review.stories import life, river
-from review.verifying import Verify, change, empty, store
+from review.verifying import Verify, change_row, empty, store
 from support.database import Database
 
 BOUNDS = {"u": 0, "q": 2**63 - 1, "i": 2**31 - 1, "h": 2**15 - 1, "32s": 0, "128s": 0, "f": 0}
@@ -52,11 +52,11 @@ def test_any_change_of_a_row_is_found(
         store(emptied, whole)
     names = [name for name, _ in COLUMNS if name not in {"lane", "seq"}]
     seq, name, value = spoilt(whole, data, names)
-    change(emptied, f"UPDATE journal SET {name} = %s WHERE seq = %s", value, seq)
+    change_row(emptied, seq, **{name: value})
     try:
         report = verified()
     finally:
-        change(emptied, f"UPDATE journal SET {name} = %s WHERE seq = %s", whole.row(seq)[name], seq)
+        change_row(emptied, seq, **{name: whole.row(seq)[name]})
     batch = next(batch for batch in whole.batches if batch[0]["seq"] <= seq <= batch[-1]["seq"])
     assert report.lanes[0].findings.counts["digest"] == 1  # it may lie behind the hundred findings that are told
     assert batch[0]["seq"] <= report.findings[0].until_seq <= batch[-1]["seq"]

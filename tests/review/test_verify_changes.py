@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from review.stories import river
-from review.verifying import Verify, change, checks, store
+from review.verifying import Verify, change, change_row, checks, store
 from support.database import Database
 
 from penstock.contracts.commands import Kind
@@ -18,7 +18,7 @@ def test_a_planted_cent_is_found(emptied: Database, verified: Verify, column: st
     journal = river()
     store(emptied, journal)
     seq = next(row["seq"] for row in journal.rows if row["kind"] == Kind.CLEAR and row["state"] == State.HELD)
-    change(emptied, f"UPDATE journal SET {column} = {column} + 1 WHERE seq = %s", seq)
+    change_row(emptied, seq, **{column: lambda minor: minor + 1})
     report = verified()
     assert report.findings[0].seq == seq
     assert "digest" in checks(report)
@@ -38,10 +38,55 @@ def test_a_deleted_row_is_found(emptied: Database, verified: Verify) -> None:
 def test_two_swapped_rows_are_found(emptied: Database, verified: Verify) -> None:
     store(emptied, river())
     for old, new in ((28, 900), (29, 28), (900, 29)):
-        change(emptied, "UPDATE journal SET seq = %s WHERE seq = %s", new, old)
+        change_row(emptied, old, seq=new)
     report = verified()
     assert report.findings[0].seq == 28
     assert {"time", "digest", "links"} <= checks(report)
+    assert "record" not in checks(report)
+
+
+def test_two_records_that_lie_in_each_others_place_are_found(emptied: Database, verified: Verify) -> None:
+    """The columns beside the record were changed, not what it says itself."""
+    store(emptied, river())
+    for old, new in ((28, 900), (29, 28), (900, 29)):
+        change(emptied, "UPDATE journal SET seq = %s WHERE seq = %s", new, old)
+    report = verified()
+    assert {"record", "time", "digest"} <= checks(report)
+    assert [(f.seq, f.expected, f.found) for f in report.findings if f.check == "record"] == [(28, 28, 29), (29, 29, 28)]
+
+
+def test_a_record_that_says_another_place_is_found(emptied: Database, verified: Verify) -> None:
+    """Also one that no digest can tell, because the whole chain was made anew."""
+    journal = river()
+    journal.row(9)["lane"] = 4
+    store(emptied, journal)
+    report = verified()
+    assert [(f.check, f.seq, f.expected, f.found) for f in report.findings] == [("record", 9, 0, 4)]
+
+
+@pytest.mark.parametrize("vector", [True, False], ids=["with a vector", "without one"])
+@pytest.mark.parametrize("how", ["substring(record for octet_length(record) - 1)", "record || '\\x00'", "''", "record || record"])
+def test_a_record_of_another_length_is_found(emptied: Database, verified: Verify, how: str, vector: bool) -> None:
+    journal = river()
+    store(emptied, journal)
+    seq = next(row["seq"] for row in journal.rows[5:] if (row["features"] is not None) == vector)
+    change(emptied, f"UPDATE journal SET record = {how} WHERE seq = %s", seq)
+    report = verified()
+    assert seq in [finding.seq for finding in report.findings if finding.check == "record"]
+    assert "record of" in report.findings[0].sentence
+
+
+def test_a_vector_that_appears_or_disappears_is_found(emptied: Database, verified: Verify) -> None:
+    """Also one of zeros, which the canonical encoding cannot tell from none."""
+    journal = river()
+    store(emptied, journal)
+    bare = next(row["seq"] for row in journal.rows if row["features"] is None)
+    change_row(emptied, bare, features=bytes(128))
+    assert [(f.check, f.seq, f.expected, f.found) for f in verified().findings] == [("features", bare, -1, 128)]
+    change_row(emptied, bare, features=None)
+    with_one = next(row["seq"] for row in journal.rows if row["features"] is not None)
+    change_row(emptied, with_one, features=None)
+    assert {"features", "digest"} <= checks(verified())
 
 
 def test_a_tail_that_is_cut_in_one_table_only_is_found(emptied: Database, verified: Verify) -> None:
@@ -92,7 +137,7 @@ def test_a_changed_side_record_is_found(emptied: Database, verified: Verify) -> 
         seq + 2,
     )
     assert [f.seq for f in verified().findings] == [seq + 2, 999]
-    change(emptied, "UPDATE journal SET side_hash = substring(side_hash for 31) WHERE seq = %s", seq)
+    change_row(emptied, seq, side_hash=journal.row(seq)["side_hash"][:31] + b"\0")
     assert verified().findings[0].seq == seq
 
 

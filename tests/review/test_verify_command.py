@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from review.journal_maker import JournalMaker
 from review.journal_store import sign_heads, store_journal
+from support import planting
 from support.database import Database
 from typer.testing import CliRunner
 
@@ -45,7 +46,7 @@ def test_right(database: Database, home: Path, journal: JournalMaker) -> None:
 def test_wrong(database: Database, home: Path, journal: JournalMaker) -> None:
     last = len(journal.rows)
     with database.connect("penstock_admin") as connection:
-        connection.execute("UPDATE journal SET moved_minor = moved_minor - 1 WHERE seq = %s", [last])
+        planting.change_row(connection, last, moved_minor=lambda minor: minor - 1)
     url = database.dsn("penstock_auditor")
     told = run(home, "--from-url", url)
     assert told.exit_code == 1
@@ -72,5 +73,9 @@ def test_could_not_run(database: Database, home: Path) -> None:
 def test_a_table_of_another_form(database: Database, home: Path) -> None:
     url = database.dsn("penstock_auditor")
     with database.connect("penstock_admin") as connection:
-        connection.execute("ALTER TABLE journal DROP COLUMN flags")
+        connection.execute("ALTER TABLE journal ALTER COLUMN record DROP NOT NULL")
+        connection.execute("UPDATE journal SET record = NULL WHERE seq = 5")
+    assert "has not the columns" in run(home, "--from-url", url).stderr
+    with database.connect("penstock_admin") as connection:
+        connection.execute("ALTER TABLE journal DROP COLUMN record CASCADE")
     assert "cannot be read" in run(home, "--from-url", url).stderr

@@ -7,6 +7,7 @@ from typing import Any
 
 from review.journal_maker import JournalMaker
 from review.journal_store import store_journal
+from support import planting
 from support.database import Database
 
 from penstock.review.verify.report import Report
@@ -24,6 +25,12 @@ def store(database: Database, journal: JournalMaker) -> None:
     """Write a journal into an empty database."""
     with database.connect("penstock_admin") as connection:
         store_journal(connection, journal)
+
+
+def change_row(database: Database, seq: int, lane: int = 0, /, **fields: Any) -> None:
+    """Change fields of a row, as only a superuser of the database can."""
+    with database.connect("penstock_admin") as connection:
+        planting.change_row(connection, seq, lane, **fields)
 
 
 def change(database: Database, statement: str, *values: Any) -> None:

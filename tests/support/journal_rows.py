@@ -11,11 +11,10 @@ from penstock.contracts.commands import Kind, PaymentType
 from penstock.contracts.ids import lane_command_id
 from penstock.contracts.row import ROW
 from penstock.contracts.states import State
-from penstock.journal.encoding import COLUMNS, encode_rows
 from support.database import Database
+from support.planting import insert_rows
 
 CNY = 156
-_COPY = f"COPY journal ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _LANE = """
     INSERT INTO lane (lane, epoch, last_seq, digest, time_us) VALUES (0, 1, %(seq)s, %(digest)s, %(time_us)s)
     ON CONFLICT (lane) DO UPDATE SET last_seq = %(seq)s, time_us = %(time_us)s
@@ -69,8 +68,7 @@ class Book:
         self.database.extend(self.last_seq)
         with self.database.connect("penstock_lane") as connection:
             if self._rows:
-                with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-                    copy.write(encode_rows(np.concatenate(self._rows)))
+                insert_rows(connection, np.concatenate(self._rows))
             values = {"seq": self.last_seq, "digest": bytes(32), "time_us": time.time_ns() // 1000}
             connection.execute(_LANE, values)
         self._rows = []

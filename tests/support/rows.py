@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from penstock.contracts.commands import Flag, Kind, Option, PaymentType
-from penstock.contracts.row import ROW
 from penstock.contracts.states import State
+from support import planting
 from support.database import Database
 
 #: 2026-03-01 00:00 UTC
 START_US = 1_772_323_200_000_000
 CNY = 156
-_NAMES = [name for name in (ROW.names or ()) if name not in {"id_hi", "id_lo", "side_hash", "features"}]
-_COLUMNS = [*_NAMES, "command_id", "side_hash"]
-_INSERT = f"INSERT INTO journal ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"
 _LANE = (
     "INSERT INTO lane VALUES (0, 1, %(seq)s, %(digest)s, %(time)s) "
     "ON CONFLICT (lane) DO UPDATE SET last_seq = %(seq)s, time_us = %(time)s"
 )
-_ZEROS = {name: np.zeros(1, ROW)[name][0].item() for name in _NAMES}
 
 
 @dataclass
@@ -46,11 +39,10 @@ class Rows:
         self.seq += 1
         self.time_us += 1
         body = json.dumps(side).encode() if side else b""
-        command_id = values.pop("command_id", uuid.UUID(int=self.seq))
-        row = _ZEROS | {"seq": self.seq, "time_us": self.time_us, "client": self.client, "kind": kind, "state": state, **values}
+        fields = {"time_us": self.time_us, "client": self.client, "kind": kind, "state": state, **values}
         digest = hashlib.sha256(body).digest() if body else bytes(32)
         with self.database.connect() as connection:
-            connection.execute(_INSERT, [*(row[name] for name in _NAMES), command_id, digest])
+            planting.insert_rows(connection, planting.empty_rows(self.seq, 1, side_hash=digest, **fields))
             if body:
                 connection.execute("INSERT INTO journal_side VALUES (0, %s, %s)", [self.seq, body])
             connection.execute(_LANE, {"seq": self.seq, "digest": bytes(32), "time": self.time_us})

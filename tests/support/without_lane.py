@@ -19,7 +19,7 @@ from penstock.journal import tails
 from penstock.journal.tails import Tail
 from penstock.kit.settings import Settings
 from penstock.prepare.credentials import actions, rules
-from penstock.review.events.store import OWNERS, note_owners
+from penstock.review.events.store import owners_tail
 from support.database import Database
 
 ID_KEY = bytes(range(16))
@@ -73,6 +73,6 @@ async def office(database: Database) -> AsyncIterator[OfficeDatabase]:
 async def catch_up(database: Database, *others: Tail, lane: int = 0) -> None:
     """Let the tail that notes owners, and others, see everything."""
     async with office(database) as opened, opened.connection() as connection:
-        for tail in (Tail(OWNERS, note_owners), *others):
+        for tail in (owners_tail(), *others):
             while (await tails.advance(connection, tail, lane, 2_000)).lag > 0:
                 pass

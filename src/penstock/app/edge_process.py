@@ -39,7 +39,9 @@ from penstock.kit.seal import Sealer
 from penstock.kit.secrets import BadSecret
 from penstock.kit.settings import BadSetting, Settings
 from penstock.kit.telemetry import set_up_logging
-from penstock.process.commands.routes import Services, hot_routes
+from penstock.process.commands.columns import warm
+from penstock.process.commands.routes import hot_routes
+from penstock.process.commands.services import Services
 from penstock.process.idempotency.actions import Idempotency
 from penstock.review.events.feed import Feed
 from penstock.review.webhooks.actions import Secrets
@@ -72,6 +74,7 @@ async def open_door(
 
     :param stopping: whether the server wants to end; requests that wait for events are answered then.
     """
+    warm.warm_columns()  # before anybody is served: compiling would hold up all requests
     name = f"penstock-edge-{number}"
     database = Database(around.dsn, name)
     desk = Database(around.dsn, f"{name}-office", writes=True)

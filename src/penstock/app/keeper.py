@@ -1,4 +1,4 @@
-"""The keeper process: partitions ahead of the lane, signed heads, indices on what is closed, old keys forgotten.
+"""The keeper process: partitions ahead of the lane, signed heads, indices on what is closed and its freezing, old keys forgotten.
 
 It works on the database alone, at low priority, and outlives restarts of the database. Two loops:
 signing and attaching must go on each second while an index is built for minutes.
@@ -67,6 +67,31 @@ def index_closed(settings: Settings, connection: Connection[Any]) -> None:
         log.info("partition indexed", lane=partition.lane, first_seq=partition.first_seq)
 
 
+class Freezer:
+    """Freezes closed partitions while the lane is quiet, or when too many have gathered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seen: tuple[int, float] | None = None  # the lane's last row, and when that was
+
+    def step(self, connection: Connection[Any], now_s: float) -> partitions.Partition | None:
+        """Freeze one partition, if there is one and the time has come; ``now_s`` is monotonic."""
+        waiting = partitions.unfrozen(connection, self._settings.lane)
+        quiet = self._is_quiet(connection, now_s)
+        if not waiting or not (quiet or len(waiting) > self._settings.unfrozen_partitions_max):
+            return None
+        partitions.freeze(connection, waiting[0])
+        return waiting[0]
+
+    def _is_quiet(self, connection: Connection[Any], now_s: float) -> bool:
+        position = connection.execute(_POSITION, [self._settings.lane]).fetchone()
+        last_seq = 0 if position is None else int(position[0])
+        before, self._seen = self._seen, (last_seq, now_s)
+        if before is None:
+            return False
+        return last_seq - before[0] < self._settings.quiet_rows_per_second * (now_s - before[1])
+
+
 def forget_keys(settings: Settings, connection: Connection[Any], now: datetime) -> int:
     """Forget Idempotency-Keys that are older than they need to be; one bounded piece, and how many they were."""
     return idempotency.purge(connection, now - timedelta(days=settings.idempotency_days), _KEYS_A_ROUND)
@@ -114,16 +139,19 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def _index(settings: Settings, stop: threading.Event) -> None:
+    freezer = Freezer(settings)
     try:
-        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, c), _INDEX_PAUSE_S, stop)
+        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, freezer, c), _INDEX_PAUSE_S, stop)
     except DatabaseGone:
         stop.set()
     except partitions.DuplicateIds:
         log.exception("the journal is wrong; indexing stops until the keeper is started again")
 
 
-def _tidy(settings: Settings, connection: Connection[Any]) -> None:
+def _tidy(settings: Settings, freezer: Freezer, connection: Connection[Any]) -> None:
     index_closed(settings, connection)
+    if (frozen := freezer.step(connection, time.monotonic())) is not None:
+        log.info("partition frozen", lane=frozen.lane, first_seq=frozen.first_seq)
     if forgotten := forget_keys(settings, connection, datetime.now(UTC)):
         log.info("idempotency keys forgotten", count=forgotten)
 

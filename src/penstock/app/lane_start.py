@@ -22,7 +22,8 @@ from penstock.state import layout as at
 from penstock.state.recovery import Recovered, recover
 from penstock.state.tables import Capacity
 
-_REPLAY_ROWS = 200_000
+#: Few enough to stay in the processor's cache, and in memory that was used before.
+_REPLAY_ROWS = 20_000
 _log = structlog.get_logger("lane")
 
 

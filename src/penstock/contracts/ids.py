@@ -18,21 +18,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.kit import speck
+from penstock.kit import base32, speck
+from penstock.kit.base32 import ALPHABET, CHARACTERS
 
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 #: The two characters of each number below 1024.
-_PAIRS: Final = [first + second for first in _ALPHABET for second in _ALPHABET]
+_PAIRS: Final = [first + second for first in ALPHABET for second in ALPHABET]
 #: 13 characters have 65 bits: the first one is a digit below 16.
 _BODY: Final = re.compile(r"[0-9a-f][0-9a-hjkmnp-tv-z]{12}")
 #: From Crockford's digits to those of Python's ``int(text, 32)``.
-_TO_PYTHON: Final = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")
-_CHARACTERS: Final = 13
-_SHIFTS: Final = np.arange(60, -1, -5, dtype=np.uint64)
-_LETTERS: Final = np.frombuffer(_ALPHABET.encode(), dtype=np.uint8)
-#: Value of each byte as a base32 digit; 255 = not one.
-_DIGITS: Final = np.full(256, 255, dtype=np.uint8)
-_DIGITS[_LETTERS] = np.arange(32, dtype=np.uint8)
+_TO_PYTHON: Final = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 MAX_INDEX: Final = 2**48 - 1
 
 
@@ -53,6 +47,8 @@ class Kind(Enum):
         """``prefix``: the letters before the underscore; ``check``: the 16 check bits."""
         self.prefix = prefix
         self.check = check
+        #: What every id of the kind begins with, as bytes.
+        self.letters: NDArray[np.uint8] = np.array(bytearray(f"{prefix}_", "ascii"), dtype=np.uint8)
 
 
 class BadPublicId(ValueError):
@@ -73,7 +69,7 @@ class PublicIds:
         assert 0 < index <= MAX_INDEX
         number = int(speck.encrypt_block(self._keys, np.uint64(index << 16 | _bind(kind, bound_to))))
         pairs = [_PAIRS[number >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)]
-        return f"{kind.prefix}_{_ALPHABET[number >> 60]}{''.join(pairs)}"
+        return f"{kind.prefix}_{ALPHABET[number >> 60]}{''.join(pairs)}"
 
     def decode(self, kind: Kind, text: str, bound_to: int = 0) -> int:
         """Read the index of a public id, made with the same ``bound_to``.
@@ -87,39 +83,49 @@ class PublicIds:
 
     def encode_many(self, kind: Kind, indices: NDArray[np.int64]) -> list[str]:
         """Write many ids at once, each index in 0 < index < 2**48."""
-        count = len(indices)
-        assert count == 0 or (indices.min() > 0 and indices.max() <= MAX_INDEX)
-        blocks = indices.astype(np.uint64) << np.uint64(16) | np.uint64(kind.check)
-        speck.encrypt(self._keys, blocks, blocks)
-        width = len(kind.prefix) + 1 + _CHARACTERS
-        letters = np.empty((count, width), dtype=np.uint8)
-        letters[:, :-_CHARACTERS] = np.frombuffer(f"{kind.prefix}_".encode(), dtype=np.uint8)
-        letters[:, -_CHARACTERS:] = _LETTERS[(blocks[:, None] >> _SHIFTS & np.uint64(31)).astype(np.intp)]
-        text = letters.tobytes().decode("ascii")
-        return [text[start : start + width] for start in range(0, width * count, width)]
+        assert len(indices) == 0 or (indices.min() > 0 and indices.max() <= MAX_INDEX)
+        width = width_of(kind)
+        text = self.encode_column(kind, indices).tobytes().decode("ascii")
+        return [text[start : start + width] for start in range(0, len(text), width)]
 
     def decode_many(self, kind: Kind, texts: Sequence[str]) -> NDArray[np.int64]:
         """Read many ids at once.
 
         :returns: the indices, 0 where the text is no id of the kind; ``decode`` tells what is wrong with it.
         """
-        numbers, good = _numbers(kind, texts)
+        width = width_of(kind)
+        fits = [len(text) == width and text.isascii() for text in texts]
+        blank = "_" * width
+        joined = "".join(text if fit else blank for text, fit in zip(texts, fits, strict=True))
+        return self.decode_column(kind, np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(-1, width))
+
+    def encode_column(self, kind: Kind, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Write a column of ids as letters (n, width), each index in 0 <= index < 2**48; of 0 all bytes are 0."""
+        blocks = indices.astype(np.uint64)
+        blocks <<= np.uint64(16)
+        blocks |= np.uint64(kind.check)
+        speck.encrypt(self._keys, blocks, blocks)
+        letters = np.empty((len(indices), width_of(kind)), dtype=np.uint8)
+        base32.write_numbers(blocks, kind.letters, letters)
+        if not indices.all():
+            letters[indices == 0] = 0
+        return letters
+
+    def decode_column(self, kind: Kind, letters: NDArray[np.uint8]) -> NDArray[np.int64]:
+        """Read a column of ids from letters (n, width).
+
+        :returns: the indices, 0 where the letters are no id of the kind; ``decode`` tells what is wrong with them.
+        """
+        numbers, good = np.empty(len(letters), np.uint64), np.empty(len(letters), np.bool_)
+        base32.read_numbers(letters, kind.letters, numbers, good)
         speck.decrypt(self._keys, numbers, numbers)
         good &= numbers & np.uint64(0xFFFF) == np.uint64(kind.check)
         return np.where(good, numbers >> np.uint64(16), np.uint64(0)).astype(np.int64)
 
 
-def _numbers(kind: Kind, texts: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """The base32 numbers of many ids, and which of them are well formed."""
-    width = len(kind.prefix) + 1 + _CHARACTERS
-    good = np.array([len(text) == width and text.isascii() for text in texts], dtype=np.bool_)
-    blank = "0" * width
-    joined = "".join(text if fits else blank for text, fits in zip(texts, good.tolist(), strict=True))
-    letters = np.frombuffer(joined.encode("ascii"), dtype=np.uint8).reshape(len(texts), width)
-    good &= (letters[:, :-_CHARACTERS] == np.frombuffer(f"{kind.prefix}_".encode(), dtype=np.uint8)).all(axis=1)
-    digits = _DIGITS[letters[:, -_CHARACTERS:]]
-    good &= (digits != 255).all(axis=1) & (digits[:, 0] < 16)  # 13 digits have 65 bits; the first bit must be 0
-    return (digits.astype(np.uint64) << _SHIFTS).sum(axis=1, dtype=np.uint64), good
+def width_of(kind: Kind) -> int:
+    """How many characters an id of this kind has."""
+    return len(kind.letters) + CHARACTERS
 
 
 def _bind(kind: Kind, bound_to: int) -> int:
@@ -129,8 +135,8 @@ def _bind(kind: Kind, bound_to: int) -> int:
 
 def _number(kind: Kind, text: str) -> int:
     prefix, _, body = text.partition("_")
-    if prefix != kind.prefix or len(body) != _CHARACTERS:
-        raise BadPublicId(f"expected an id like {kind.prefix}_ and {_CHARACTERS} characters, got {text[:40]!r}")
+    if prefix != kind.prefix or len(body) != CHARACTERS:
+        raise BadPublicId(f"expected an id like {kind.prefix}_ and {CHARACTERS} characters, got {text[:40]!r}")
     if not _BODY.fullmatch(body):
         raise BadPublicId(f"{text!r} holds a character that no id has; check it for typing errors")
     return int(body.translate(_TO_PYTHON), 32)

@@ -63,7 +63,7 @@ class Lane(Protocol):
         ...
 
     async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:
-        """Send ``COMMAND`` records and wait for all ``REPLY`` records, in the order of the commands."""
+        """Send ``COMMAND`` records (their tokens are set here, in place) and wait for all ``REPLY`` records, in their order."""
         ...
 
 

@@ -1,9 +1,10 @@
 """The journal row: one decided command, everything that is known of it, in fixed width.
 
 ``ROW`` is the row in memory and, packed little-endian in this order, its canonical encoding, which
-the digest chain covers. ``journal/schema.sql`` has the same columns in the same order, except that
-``command_id`` is one uuid there and two signed halves here, and ``side_hash`` is one bytea there and
-four signed little-endian words here. A new column goes to the end and raises ``ENCODING_VERSION``.
+the digest chain covers and the table stores (without the zeros of ``features`` where there is no
+vector). The table computes a column for each field (``journal/layout.py``), except that ``command_id``
+is one uuid there and two signed halves here, and ``side_hash`` is one bytea there and four signed
+little-endian words here. A new field goes to the end and raises ``ENCODING_VERSION``.
 
 The money of a row is three numbers, and every balance is a fold over them:
 

@@ -1,89 +1,116 @@
-"""Rows as PostgreSQL's binary COPY format, both ways, by column and without a loop over rows.
+"""Rows as PostgreSQL's binary COPY format, both ways, without a loop over rows.
 
-All columns are fixed-width and not null, but the feature vector, which is NULL where there is none. Source of the format: PostgreSQL documentation, COPY, *Binary Format*.
+A row travels as the bytes that the table stores and the digest covers: its canonical encoding, without the vector's
+zeros where there is no vector. Source of the format: PostgreSQL documentation, COPY, *Binary Format*.
 """
 
 from __future__ import annotations
 
+from math import gcd
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.contracts.row import FEATURE_BYTES, ROW
+from penstock.contracts.row import ROW
+from penstock.journal.layout import BARE_BYTES, RECORD_BYTES, STORED
 
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
-_UUID: Final = "command_id"
-_RAW: Final = ("side_hash", "features")
 
-#: The columns of the table that a row fills, in the table's order.
-COLUMNS: Final[tuple[str, ...]] = (
-    "lane",
-    *(_UUID if name == "id_hi" else name for name in ROW.names or () if name not in ("lane", "id_lo")),
-)
+#: The columns of the stream that ``encode_rows`` makes.
+COLUMNS: Final[tuple[str, ...]] = STORED
+#: The statement whose stream ``decode_rows`` reads; its parameters are filled in by ``psycopg.sql``.
+RECORDS: Final = """
+    COPY (SELECT record FROM journal WHERE lane = {lane} AND seq > {after} AND seq <= {until} ORDER BY seq)
+    TO STDOUT (FORMAT BINARY)
+"""
 
-
-def _wire_fields() -> list[Any]:
-    fields: list[Any] = [("columns", ">i2")]
-    for name in COLUMNS:
-        if name == _UUID:
-            fields += [(f"{name}_length", ">i4"), ("id_hi", ">i8"), ("id_lo", ">i8")]
-        elif name in _RAW:
-            column = ROW.fields[name][0]  # type: ignore[index]
-            fields += [(f"{name}_length", ">i4"), (name, column.base, column.shape)]  # bytes, not numbers
-        else:
-            column = ROW.fields[name][0]  # type: ignore[index]
-            fields += [(f"{name}_length", ">i4"), (name, column.newbyteorder(">"))]
-    return fields
-
-
-_WIRE: Final = np.dtype(_wire_fields())
-#: A row without a vector ends after the length of -1 that stands for NULL.
-_WITHOUT_VECTOR: Final = _WIRE.itemsize - FEATURE_BYTES
-
-
-def _template() -> NDArray[Any]:
-    template = np.zeros(1, _WIRE)
-    template["columns"] = len(COLUMNS)
-    for name in COLUMNS:
-        template[f"{name}_length"] = 16 if name == _UUID else ROW.fields[name][0].itemsize  # type: ignore[index]
-    return template
-
-
-_TEMPLATE: Final = _template()
+_SENT: Final = np.dtype([
+    ("columns", ">i2"), ("lane_bytes", ">i4"), ("lane", ">i2"), ("seq_bytes", ">i4"), ("seq", ">i8"),
+    ("record_bytes", ">i4"), ("record", f"V{RECORD_BYTES}"),
+])  # fmt: skip
+_HEAD: Final = np.dtype([("columns", ">i2"), ("record_bytes", ">i4")])
+_LONG: Final = _HEAD.itemsize + RECORD_BYTES
+_SHORT: Final = _HEAD.itemsize + BARE_BYTES
+#: Rows in a stream of both lengths begin at multiples of this.
+_STEP: Final = gcd(_LONG, _SHORT)
 
 
 def encode_rows(rows: NDArray[Any]) -> bytes:
     """The rows (n,) of ``ROW`` as one COPY stream for the columns ``COLUMNS``."""
-    wire = np.repeat(_TEMPLATE, len(rows))
-    for name in ROW.names or ():
-        wire[name] = rows[name]
+    sent = np.empty(len(rows), _SENT)
+    sent["columns"], sent["lane_bytes"], sent["seq_bytes"] = len(COLUMNS), 2, 8
+    sent["lane"], sent["seq"], sent["record"] = rows["lane"], rows["seq"], rows.view(_SENT["record"])
     has_vector = rows["feature_registry"] > 0
-    wire["features_length"][~has_vector] = -1
-    borders = np.flatnonzero(np.diff(has_vector)) + 1
-    pieces = [_piece(part) for part in np.split(wire, borders)] if len(wire) else []
-    return b"".join((_SIGNATURE, *pieces, _TRAILER))
+    sent["record_bytes"] = np.where(has_vector, RECORD_BYTES, BARE_BYTES)
+    return b"".join((_SIGNATURE, _joined(sent, has_vector), _TRAILER))
 
 
-def _piece(wire: NDArray[Any]) -> bytes:
-    """Rows that all have a vector, or all none."""
-    if wire["features_length"][0] > 0:
-        return wire.tobytes()
-    return wire.view(np.uint8).reshape(len(wire), -1)[:, :_WITHOUT_VECTOR].tobytes()
+def _joined(sent: NDArray[Any], has_vector: NDArray[np.bool_]) -> bytes | bytearray:
+    """The rows one after another, those without a vector cut short."""
+    if has_vector.all():
+        return sent.tobytes()
+    bare = _SENT.itemsize - RECORD_BYTES + BARE_BYTES
+    ends = np.cumsum(np.where(has_vector, _SENT.itemsize, bare))
+    joined = bytearray(int(ends[-1]))
+    for wanted, size in ((has_vector, _SENT.itemsize), (~has_vector, bare)):
+        _windows(joined, size, 0, 1)[ends[wanted] - size] = _windows(sent.view(np.uint8), size, 0, _SENT.itemsize)[wanted]
+    return joined
 
 
-def decode_rows(stream: bytes) -> NDArray[Any]:
-    """The rows of a COPY stream of the columns ``COLUMNS``, vectors as zeros where there is none.
+def decode_rows(stream: bytes | bytearray) -> NDArray[Any]:
+    """The rows (n,) of ``ROW`` in the stream of ``RECORDS``, vectors as zeros where there is none.
 
     :raises ValueError: when the stream is not of that form.
     """
-    body = memoryview(stream)[len(_SIGNATURE) :]
-    count, rest = divmod(len(body) - len(_TRAILER), _WIRE.itemsize)
-    if stream[: len(_SIGNATURE)] != _SIGNATURE or rest or bytes(body[-2:]) != _TRAILER:
-        raise ValueError("the COPY stream does not hold whole journal rows; was the table changed?")
-    wire = np.frombuffer(body, _WIRE, count)
-    rows = np.empty(count, ROW)
-    for name in ROW.names or ():
-        rows[name] = wire[name]
+    body = memoryview(stream)[len(_SIGNATURE) : -len(_TRAILER)]
+    if stream[: len(_SIGNATURE)] != _SIGNATURE or stream[-len(_TRAILER) :] != _TRAILER or len(body) % _STEP:
+        raise ValueError("this is no whole COPY stream of journal rows")
+    starts, is_long = _row_starts(body)
+    rows = np.zeros(len(starts), ROW)
+    for wanted, size in ((is_long, RECORD_BYTES), (~is_long, BARE_BYTES)):
+        if wanted.any():
+            records = _windows(body, size, _HEAD.itemsize, _STEP)
+            _windows(rows.view(np.uint8), size, 0, RECORD_BYTES)[wanted] = records[starts[wanted]]
     return rows
+
+
+def _row_starts(body: memoryview) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where each row begins, in steps, and which of them have a vector.
+
+    :raises ValueError: when the rows do not follow one another up to the end.
+    """
+    heads = np.ndarray(len(body) // _STEP, _HEAD, body, 0, (_STEP,))
+    is_long, is_short = heads["record_bytes"] == RECORD_BYTES, heads["record_bytes"] == BARE_BYTES
+    places = np.flatnonzero((heads["columns"] == 1) & (is_long | is_short))
+    following = places + np.where(is_long[places], _LONG, _SHORT) // _STEP
+    if not np.array_equal(np.append(places, len(heads)), np.append(0, following)):  # a row's inside looks like a head
+        places = places[_reached(places, following, len(heads))]
+    return places, is_long[places]
+
+
+def _reached(places: NDArray[np.int64], following: NDArray[np.int64], end: int) -> NDArray[np.bool_]:
+    """Which of the places are reached from 0 by going from each to the one that follows it.
+
+    :raises ValueError: when that does not lead to the end.
+    """
+    known = np.append(places, end)  # and behind it what is no place, from which nothing leads back
+    lost = len(known)
+    jump = np.searchsorted(known, following)
+    jump = np.where(known[np.minimum(jump, lost - 1)] == following, jump, lost)
+    jump = np.append(jump, (lost - 1, lost))
+    reached = np.zeros(lost + 1, np.bool_)
+    reached[np.searchsorted(known, 0)] = known[0] == 0
+    for _ in range(lost.bit_length()):  # each round looks twice as far ahead
+        reached[jump[reached]] = True
+        jump = jump[jump]
+    if reached[lost] or not reached[lost - 1]:
+        raise ValueError("a journal row has neither of the two lengths; run `penstock verify`")
+    return reached[: lost - 1]
+
+
+def _windows(octets: memoryview | bytearray | NDArray[np.uint8], size: int, first: int, step: int) -> NDArray[Any]:
+    """The windows of ``size`` bytes from ``first`` on, one each ``step`` bytes, as far as they lie within."""
+    count = max((len(octets) - first - size) // step + 1, 0)
+    return np.ndarray(count, f"V{size}", octets, first, (step,))

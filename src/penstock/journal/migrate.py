@@ -13,6 +13,8 @@ from psycopg import Connection, sql
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from penstock.kit.db import refuse_old_server
+
 #: The roles of Penstock, see ``schema.sql`` for what each may do.
 ROLES: Final = ("penstock_keeper", "penstock_lane", "penstock_edge", "penstock_auditor", "penstock_office")
 _MIGRATIONS: Final = Path(__file__).resolve().parent / "migrations"
@@ -20,13 +22,17 @@ _MIGRATIONS: Final = Path(__file__).resolve().parent / "migrations"
 _LOCK: Final = int.from_bytes(b"penstock", "big")
 
 
-def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000) -> None:
+def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000, until: str = "head") -> None:
     """Apply all missing migrations, one process at a time, in one transaction.
 
     :param admin_dsn: of a superuser, or of the database's owner with CREATEROLE.
     :param lock_timeout_ms: longest wait for a lock: a migration gives up rather than stall payments.
+    :param until: the last migration to apply, for trying a later one on what it will find.
     :raises psycopg.errors.LockNotAvailable: (inside SQLAlchemy's OperationalError) when it gave up.
+    :raises UnsafeDatabase: when the server is older than PostgreSQL 18.
     """
+    with psycopg.connect(admin_dsn) as connection:
+        refuse_old_server(connection.info.server_version)
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(admin_dsn), poolclass=NullPool)
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
@@ -34,7 +40,7 @@ def migrate(admin_dsn: str, *, lock_timeout_ms: int = 5_000) -> None:
         connection.execute(text(f"SET LOCAL lock_timeout = {int(lock_timeout_ms)}"))
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, until)
 
 
 def run_script_of(migration: str) -> None:

@@ -11,12 +11,14 @@ from typing import Any, Final, LiteralString, NamedTuple
 import psycopg
 from psycopg import Connection, sql
 
+from penstock.journal.layout import expression
+
 _PARENTS: Final = ("journal", "journal_side")
 
 # No CHECK constraint: the table is empty when it is attached, and a constraint would be evaluated for
 # each row afterwards. Inserts alone start no autovacuum: a closed partition is frozen once, below.
 _MAKE: Final = """
-    CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS)
+    CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)
         WITH (autovacuum_vacuum_insert_threshold = -1)
 """
 _KEY: Final = "ALTER TABLE {child} ADD PRIMARY KEY (lane, seq)"
@@ -29,9 +31,14 @@ _CLOSED: Final = """
     SELECT first_seq, end_seq FROM journal_partition
     WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
 """
-_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (client, command_id)"
-_INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (ref_seq) WHERE ref_seq > 0"
-_FREEZE: Final = "VACUUM (FREEZE, ANALYZE) {child}"
+# Of (client, command_id), and of (ref_seq) where it is above 0: of their expressions, because they are not stored.
+_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({client}), ({command_id}))"
+_INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (({ref_seq})) WHERE {ref_seq} > 0"
+_COLUMNS: Final = {name: sql.SQL(expression(name)) for name in ("client", "command_id", "ref_seq")}
+_ANALYZE: Final = "ANALYZE {child}"
+_FREEZE: Final = "VACUUM (FREEZE) {child}"
+_UNFROZEN: Final = "SELECT first_seq, end_seq FROM journal_partition WHERE lane = %s AND indexed AND NOT frozen ORDER BY first_seq"
+_MARK_FROZEN: Final = "UPDATE journal_partition SET frozen = true WHERE lane = %s AND first_seq = %s"
 _MARK: Final = """
     UPDATE journal_partition SET
         first_time_us = (SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(first)s),
@@ -80,9 +87,9 @@ def ensure_ahead(
 
 
 def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> list[Partition]:
-    """Index, freeze and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
+    """Index and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
 
-    :param connection: as penstock_keeper, in autocommit mode (VACUUM), without statement time-out.
+    :param connection: as penstock_keeper, in autocommit mode, without statement time-out.
     :param last_seq: the last committed row of the lane.
     :return: the partitions that were closed.
     :raises DuplicateIds: when a command id appears twice; the partition stays unmarked.
@@ -91,9 +98,24 @@ def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> li
     for partition in closed:
         _index(connection, partition)
         for parent in _PARENTS:
-            connection.execute(_fill(_FREEZE, child=_name(parent, partition)))
+            connection.execute(_fill(_ANALYZE, child=_name(parent, partition)))
         connection.execute(_MARK, {"lane": lane, "first": partition.first_seq, "end": partition.end_seq})
     return closed
+
+
+def unfrozen(connection: Connection[Any], lane: int) -> list[Partition]:
+    """The closed partitions that have not been frozen, in order."""
+    return [Partition(lane, first, end) for first, end in connection.execute(_UNFROZEN, [lane]).fetchall()]
+
+
+def freeze(connection: Connection[Any], partition: Partition) -> None:
+    """Freeze a closed partition, once for all: no autovacuum will have to read it. As slow as writing it was.
+
+    :param connection: as penstock_keeper, in autocommit mode (VACUUM), without statement time-out.
+    """
+    for parent in _PARENTS:
+        connection.execute(_fill(_FREEZE, child=_name(parent, partition)))
+    connection.execute(_MARK_FROZEN, [partition.lane, partition.first_seq])
 
 
 def _make(connection: Connection[Any], partition: Partition) -> None:
@@ -109,19 +131,19 @@ def _make(connection: Connection[Any], partition: Partition) -> None:
 def _index(connection: Connection[Any], partition: Partition) -> None:
     child = _name("journal", partition)
     try:
-        connection.execute(_fill(_INDEX_ID, child=child, index=f"{child}_id"))
+        connection.execute(_fill(_INDEX_ID, child=child, index=f"{child}_id", **_COLUMNS))
     except psycopg.errors.UniqueViolation as error:
+        _, _, twice = (error.diag.message_detail or "").rpartition("=")
         raise DuplicateIds(
-            f"{child} holds a command id twice ({error.diag.message_detail}); stop the lane and run `penstock verify`"
+            f"{child} holds a command id twice (client and id: {twice}); stop the lane and run `penstock verify`"
         ) from error
-    connection.execute(_fill(_INDEX_REF, child=child, index=f"{child}_ref"))
+    connection.execute(_fill(_INDEX_REF, child=child, index=f"{child}_ref", **_COLUMNS))
 
 
 def _name(parent: str, partition: Partition) -> str:
     return f"{parent}_{partition.lane}_{partition.first_seq}"
 
 
-def _fill(template: LiteralString, **parts: str | int) -> sql.Composed:
+def _fill(template: LiteralString, **parts: str | int | sql.SQL) -> sql.Composed:
     """Fill a statement: texts are names, numbers are values."""
-    filled = {key: sql.Identifier(part) if isinstance(part, str) else sql.Literal(part) for key, part in parts.items()}
-    return sql.SQL(template).format(**filled)
+    return sql.SQL(template).format(**{key: sql.Identifier(part) if isinstance(part, str) else part for key, part in parts.items()})

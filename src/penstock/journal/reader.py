@@ -11,17 +11,11 @@ import psycopg
 from numpy.typing import NDArray
 from psycopg import sql
 
-from penstock.contracts.row import FEATURE_BYTES
-from penstock.journal.encoding import COLUMNS, decode_rows
+from penstock.journal.encoding import RECORDS, decode_rows
+from penstock.kit import db
 
 Connection = psycopg.Connection[Any]
 
-_VECTOR: Final = sql.SQL("coalesce(features, {})").format(sql.Literal(bytes(FEATURE_BYTES)))
-
-_ROWS: Final = """
-    COPY (SELECT {columns} FROM journal WHERE lane = {lane} AND seq > {after} AND seq <= {until} ORDER BY seq)
-    TO STDOUT (FORMAT BINARY)
-"""
 _IDS: Final = """
     SELECT asked.place, journal.seq, journal.fingerprint
     FROM unnest(%(places)s::int[], %(clients)s::int[], %(ids)s::uuid[]) AS asked (place, client, command_id)
@@ -91,11 +85,10 @@ def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: 
 
 
 def _fetch_rows(connection: Connection, lane: int, after: int, until: int) -> NDArray[Any]:
-    statement = sql.SQL(_ROWS).format(
-        columns=sql.SQL(", ").join([*map(sql.Identifier, COLUMNS[:-1]), _VECTOR]), lane=lane, after=after, until=until
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        return decode_rows(b"".join(copy))
+    statement = sql.SQL(RECORDS).format(lane=lane, after=after, until=until)
+    stream = bytearray()
+    db.copy_out(connection, statement, stream.extend)
+    return decode_rows(stream)
 
 
 def find_ids(

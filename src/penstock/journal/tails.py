@@ -3,12 +3,16 @@
 A tail is given spans of committed rows, one after another without gaps, and stores its cursor in the same
 transaction as what it made of them: after any crash each row has had its effect exactly once. What a tail
 does outside this database needs an id made of the tail's name and the sequence, so that a repetition shows.
+
+Which rows of a span it is given, the tail says itself, by a look at whole columns: most rows are wanted by none, and
+where a tail wants nothing only its cursor moves. One reader can so look for all tails at once; see
+``app/office/following.py``.
 Connections: role ``penstock_office``, autocommit; see ``app/office/database.py``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -16,26 +20,53 @@ from uuid import UUID
 from psycopg import AsyncConnection, sql
 from psycopg.rows import class_row
 
+from penstock.journal import stretches
+from penstock.journal.stretches import Mask, Stretch
+
 Connection = AsyncConnection[Any]
 
 
 class Span(NamedTuple):
-    """The rows of a lane with ``after < seq <= until``: all of them are committed."""
+    """The rows of a lane with ``after < seq <= until``, all of them committed; ``seqs``: those that the tail wants, in order."""
 
     lane: int
     after: int
     until: int
+    seqs: Sequence[int] = ()
 
-    def values(self) -> dict[str, int]:
-        """The span as parameters of a statement that holds ``IN_SPAN``."""
-        return self._asdict()
+    def values(self) -> dict[str, Any]:
+        """The span as parameters of a statement that holds ``IN_SPAN`` or ``WANTED``."""
+        return {**self._asdict(), "seqs": list(self.seqs)}
 
 
 #: The condition of a statement over ``journal AS row`` that reads a span and nothing else.
 IN_SPAN: Final = "row.lane = %(lane)s AND row.seq > %(after)s AND row.seq <= %(until)s"
+#: The condition that reads what a tail wants of a span; the bounds show the planner which partitions it needs.
+WANTED: Final = f"{IN_SPAN} AND row.seq = ANY(%(seqs)s::bigint[])"
 #: The side record of a span's row, as a column. A join could be planned as a scan of all side records, because
 #: nothing is known of a hot partition's size; this is one look-up for each row that is wanted.
 SIDE: Final = "(SELECT body FROM journal_side WHERE journal_side.lane = row.lane AND journal_side.seq = row.seq) AS side"
+
+#: What a tail wants of a stretch. It must want each row that ``handle`` would do something with; it may want more.
+Look = Callable[[Connection, Stretch], Awaitable[Mask]]
+#: How a stretch is come by.
+Read = Callable[[Connection, int, int, int], Awaitable[Stretch]]
+
+
+def by_columns(wants: Callable[[Stretch], Mask]) -> Look:
+    """A look that needs nothing but the rows."""
+
+    async def look(_: Connection, stretch: Stretch) -> Mask:
+        return wants(stretch)
+
+    return look
+
+
+def _everything(stretch: Stretch) -> Mask:
+    return stretch.positive("seq")
+
+
+_EVERYTHING: Final = by_columns(_everything)
 
 
 @dataclass(frozen=True)
@@ -44,6 +75,9 @@ class Tail:
 
     name: str
     handle: Callable[[Connection, Span], Awaitable[None]]
+    wants: Look = _EVERYTHING
+    #: Makes ready for looking from a sequence of a lane on, where that takes long; looking does it too if need be.
+    warm: Callable[[Connection, int, int], Awaitable[None]] | None = None
 
 
 class Progress(NamedTuple):
@@ -97,16 +131,27 @@ class TailRow(NamedTuple):
 _COLUMNS: Final = ", ".join(f"row.{name}" for name in TailRow._fields[:-1])
 _ROWS: Final = f"""
     SELECT {_COLUMNS}, {SIDE} FROM journal AS row
-    WHERE {IN_SPAN} AND ({{condition}}) ORDER BY row.seq
+    WHERE {WANTED} AND ({{condition}}) ORDER BY row.seq
 """  # noqa: S608 - constants
 _POSITION: Final = """
     SELECT coalesce((SELECT seq FROM tail_cursor WHERE tail = %(tail)s AND lane = %(lane)s), 0),
            coalesce((SELECT last_seq FROM lane WHERE lane = %(lane)s), 0)
 """
-_BEGIN: Final = "INSERT INTO tail_cursor (tail, lane, seq) VALUES (%(tail)s, %(lane)s, 0) ON CONFLICT DO NOTHING"
-#: The row's lock lets one process at a time move a cursor; the lane's position is read after the lock is held.
+_LAST_SEQ: Final = "SELECT last_seq FROM lane WHERE lane = %s"
+_BEGIN: Final = """
+    INSERT INTO tail_cursor (tail, lane, seq) SELECT tail, %(lane)s, 0 FROM unnest(%(tails)s::text[]) AS tail
+    ON CONFLICT DO NOTHING
+"""
+#: The row's lock lets one process at a time move a cursor.
 _LOCK: Final = "SELECT seq FROM tail_cursor WHERE tail = %(tail)s AND lane = %(lane)s FOR UPDATE"
-_MOVE: Final = "UPDATE tail_cursor SET seq = %(seq)s WHERE tail = %(tail)s AND lane = %(lane)s"
+_MOVE: Final = "UPDATE tail_cursor SET seq = %(until)s WHERE tail = %(tail)s AND lane = %(lane)s"
+#: A cursor that another process holds is left to that process.
+_MOVE_ALL: Final = """
+    UPDATE tail_cursor SET seq = %(until)s WHERE lane = %(lane)s AND tail IN (
+        SELECT tail FROM tail_cursor WHERE lane = %(lane)s AND tail = ANY(%(tails)s) AND seq = %(after)s
+        FOR UPDATE SKIP LOCKED
+    ) RETURNING tail
+"""
 _POSITIONS: Final = """
     SELECT tail, tail_cursor.seq, lane.last_seq FROM tail_cursor JOIN lane USING (lane) WHERE lane = %s ORDER BY tail
 """
@@ -119,25 +164,57 @@ _SEEN_UNTIL: Final = """
 """
 
 
-async def advance(connection: Connection, tail: Tail, lane: int, most_rows: int) -> Progress:
-    """Let a tail handle the next rows, at most ``most_rows``, in one transaction, and say where it stands then.
+async def advance(
+    connection: Connection, tail: Tail, lane: int, most_rows: int, *, read: Read = stretches.read, end: int | None = None
+) -> Progress:
+    """Let a tail look at the next rows, at most ``most_rows``, and handle what it wants; say where it stands then.
 
     What ``handle`` raises undoes all of it; the same rows come again.
+
+    :param read: where the rows come from; it may give fewer.
+    :param end: go no further than this sequence.
     """
-    named = {"tail": tail.name, "lane": lane}
+    await begin(connection, lane, [tail.name])
     progress = await position(connection, tail.name, lane)
-    if progress.lag <= 0:
+    until = min(progress.seq + most_rows, progress.last_seq if end is None else min(end, progress.last_seq))
+    if until <= progress.seq:
         return progress
+    span = await choose(connection, tail, await read(connection, lane, progress.seq, until))
+    if await follow(connection, tail, span):
+        return Progress(span.until, progress.last_seq)
+    return await position(connection, tail.name, lane)  # another process has moved it
+
+
+async def begin(connection: Connection, lane: int, names: Sequence[str]) -> None:
+    """See that tails have cursors."""
+    await connection.execute(_BEGIN, {"lane": lane, "tails": list(names)})
+
+
+async def choose(connection: Connection, tail: Tail, stretch: Stretch) -> Span:
+    """The span of a stretch, with what the tail wants of it."""
+    mask = await tail.wants(connection, stretch)
+    seqs = stretch.column("seq")[mask].tolist() if mask.any() else ()
+    return Span(stretch.lane, stretch.after, stretch.until, seqs)
+
+
+async def follow(connection: Connection, tail: Tail, span: Span) -> bool:
+    """Let a tail handle a span, and move its cursor, in one transaction; false when the cursor is not where the span begins."""
+    if not span.seqs:
+        return bool(await move(connection, [tail.name], span))
+    named = {"tail": tail.name, "lane": span.lane}
     async with connection.transaction():
-        await connection.execute(_BEGIN, named)
-        await connection.execute(_LOCK, named)
-        progress = await position(connection, tail.name, lane)  # another process may have moved it
-        if progress.lag <= 0:
-            return progress
-        until = min(progress.seq + most_rows, progress.last_seq)
-        await tail.handle(connection, Span(lane, progress.seq, until))
-        await connection.execute(_MOVE, {**named, "seq": until})
-    return Progress(until, progress.last_seq)
+        found = await (await connection.execute(_LOCK, named)).fetchone()
+        if found is None or found[0] != span.after:
+            return False
+        await tail.handle(connection, span)
+        await connection.execute(_MOVE, {**named, "until": span.until})
+    return True
+
+
+async def move(connection: Connection, names: Sequence[str], span: Span) -> set[str]:
+    """Move the cursors of tails that want nothing of a span, all at once; the names of those that stood where it begins."""
+    values = {"tails": list(names), "lane": span.lane, "after": span.after, "until": span.until}
+    return {name for (name,) in await (await connection.execute(_MOVE_ALL, values)).fetchall()}
 
 
 async def position(connection: Connection, name: str, lane: int) -> Progress:
@@ -145,6 +222,12 @@ async def position(connection: Connection, name: str, lane: int) -> Progress:
     found = await (await connection.execute(_POSITION, {"tail": name, "lane": lane})).fetchone()
     assert found is not None  # a select without a table has one row
     return Progress(*found)
+
+
+async def last_seq(connection: Connection, lane: int) -> int:
+    """Where the lane stands; 0 before its first row."""
+    found = await (await connection.execute(_LAST_SEQ, [lane])).fetchone()
+    return 0 if found is None else int(found[0])
 
 
 async def positions(connection: Connection, lane: int) -> dict[str, Progress]:

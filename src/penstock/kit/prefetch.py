@@ -22,10 +22,11 @@ def prefetch(table: Any, record: int, column: int) -> None:
 def _prefetch(_typing: Any, table: Any, _record: Any, _column: Any) -> Any:
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        pointer = cgutils.get_item_pointer(context, builder, signature.args[0], array, list(arguments[1:]), wraparound=False)
+        kind, indices = signature.args[0], list(arguments[1:])
+        pointer = cgutils.get_item_pointer(context, builder, kind, array, indices, wraparound=False)  # type: ignore[no-untyped-call]
         byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
+        called = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, called, "llvm.prefetch.p0")  # type: ignore[no-untyped-call]
         for_reading, keep, data = (ir.Constant(number, value) for value in (0, 3, 1))
         builder.call(function, [builder.bitcast(pointer, byte), for_reading, keep, data])
         return context.get_dummy_value()

@@ -58,13 +58,31 @@ def decrypt_block(keys: NDArray[np.uint64], block: np.uint64) -> np.uint64:
 
 @kernel
 def encrypt(keys: NDArray[np.uint64], blocks: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
-    """Permute ``blocks`` (n,) into ``out`` (n,); the two may be the same array."""
-    for i in range(blocks.shape[0]):
-        out[i] = encrypt_block(keys, blocks[i])
+    """Permute ``blocks`` (n,) into ``out`` (n,); the two may be the same array.
+
+    Round by round over all blocks, which the compiler turns into vector instructions: 4 to 8 blocks at a time.
+    """
+    for i in range(out.shape[0]):
+        out[i] = blocks[i]
+    for r in range(ROUNDS):
+        key = keys[r]
+        for i in range(out.shape[0]):
+            x = out[i] >> _32
+            y = out[i] & _MASK
+            x = ((((x >> _8) | (x << _24)) & _MASK) + y & _MASK) ^ key
+            out[i] = (x << _32) | ((((y << _3) | (y >> _29)) & _MASK) ^ x)
 
 
 @kernel
 def decrypt(keys: NDArray[np.uint64], blocks: NDArray[np.uint64], out: NDArray[np.uint64]) -> None:
     """Undo ``encrypt``."""
-    for i in range(blocks.shape[0]):
-        out[i] = decrypt_block(keys, blocks[i])
+    for i in range(out.shape[0]):
+        out[i] = blocks[i]
+    for r in range(ROUNDS - 1, -1, -1):
+        key = keys[r]
+        for i in range(out.shape[0]):
+            x = out[i] >> _32
+            y = (out[i] & _MASK) ^ x
+            y = ((y >> _3) | (y << _29)) & _MASK
+            x = ((x ^ key) - y) & _MASK
+            out[i] = ((((x << _8) | (x >> _24)) & _MASK) << _32) | y

@@ -107,17 +107,30 @@ class Lane:
 
         :raises Fenced, DatabaseAway, ClockError: the process must end and recover.
         """
-        replies = np.zeros(len(commands), REPLY)
         is_query = commands["kind"] > _FIRST_QUERY
-        places = np.flatnonzero(~is_query)
-        durable = None
-        while len(places):
-            own = {new: payloads[int(old)] for new, old in enumerate(places) if int(old) in payloads}
-            answered, durable = self._batch(commands[places], own, now_us)
-            replies[places[: len(answered)]] = answered
-            places = places[len(answered) :]
+        if not is_query.any():
+            replies, durable = self._batches(commands, payloads, now_us)
+            return Answers(replies, {}, durable or self._still_mine())
+        replies, places = np.zeros(len(commands), REPLY), np.flatnonzero(~is_query)
+        own = {new: payloads[old] for new, old in enumerate(places.tolist()) if old in payloads}
+        replies[places], durable = self._batches(commands[places], own, now_us)
         answers = self._answer_queries(commands, np.flatnonzero(is_query), replies, now_us)
-        return Answers(replies, answers, durable or self.committer.soon(self.writer.check_mine))
+        return Answers(replies, answers, durable or self._still_mine())
+
+    def _still_mine(self) -> Future[None]:
+        return self.committer.soon(self.writer.check_mine)
+
+    def _batches(
+        self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int
+    ) -> tuple[NDArray[Any], Future[None] | None]:
+        """Take all commands through the lane, in as many batches as they need."""
+        replies, durable, done = [np.zeros(0, REPLY)], None, 0
+        while done < len(commands):
+            rest = {place - done: body for place, body in payloads.items() if place >= done}
+            answered, durable = self._batch(commands[done:], rest, now_us)
+            replies.append(answered)
+            done += len(answered)
+        return replies[1] if len(replies) == 2 else np.concatenate(replies), durable
 
     def _batch(
         self, commands: NDArray[Any], payloads: Mapping[int, bytes], now_us: int

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import queue
 import shutil
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -25,7 +27,9 @@ from typing import Any, Final
 import numpy as np
 import structlog
 
+from penstock.kit.kernels import kernel
 from penstock.state import layout as at
+from penstock.state.spare import Spare
 from penstock.state.tables import Int64, State
 
 FORMAT: Final = 1
@@ -107,14 +111,17 @@ class Draft:
 class Checkpointer:
     """Writes one checkpoint after another; owned by the lane process."""
 
-    def __init__(self, home: Path, lane: int, step_bytes: int, keep: int) -> None:
+    def __init__(self, home: Path, lane: int, step_bytes: int, keep: int, bytes_per_second: float = math.inf) -> None:
+        """``bytes_per_second``: no faster is written, so that the journal's disk has time for the journal."""
         self._folder = lane_folder(home, lane)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._lane = lane
         self._step_bytes = step_bytes
         self._keep = keep
+        self._bytes_per_second = bytes_per_second
         self._log = structlog.get_logger("checkpoint").bind(lane=lane)
         self._work: queue.Queue[Any] = queue.Queue(maxsize=2)
+        self._spare = Spare()
         self._pending: Iterator[Segment] | None = None
         self._caught_all = False  # the last step is left
         self._draft: Draft | None = None  # owned by the writing thread from `_finish` until it is published
@@ -188,9 +195,24 @@ class Checkpointer:
         if before is not None and _newest_change(state, segment) <= before[clock]:
             self._work.put((entry, before))
         else:
-            records = _copy(state, segment)
+            records = self._copy(state, segment)
             if len(records):
                 self._work.put((entry, records))
+            else:
+                self._spare.give(records)
+
+    def _copy(self, state: State, segment: Segment) -> Int64:
+        """A piece as it is now; packed: rows of (place, record) for the occupied places."""
+        records = flat(state, segment.table)[segment.first : segment.first + segment.count]
+        if not segment.packed:
+            return self._copy_whole(records)
+        copy = self._spare.take(len(records), records.shape[1] + 1)
+        return copy[: pack(records, _PACKED[segment.table], segment.first, copy)]
+
+    def _copy_whole(self, records: Int64) -> Int64:
+        copy = self._spare.take(*records.shape)
+        copy[:] = records
+        return copy
 
     def _finish(self, state: State, digest: bytes) -> None:
         """Catch the small tables together and hand the manifest over."""
@@ -203,7 +225,7 @@ class Checkpointer:
             "generations": state.generations, "totals": state.totals, "scalars": state.scalars,
         }  # fmt: skip
         pieces = [
-            ({"table": table, "first": 0, "count": len(records), "packed": False, "seq": seq}, records.copy())
+            ({"table": table, "first": 0, "count": len(records), "packed": False, "seq": seq}, self._copy_whole(records))
             for table, records in small.items()
         ]
         manifest = {
@@ -252,9 +274,11 @@ class Checkpointer:
             os.link(self._last.folder / data["file"], path)
             entry |= {"file": name, "bytes": data["bytes"], "crc32": data["crc32"]}
         else:
-            body = data.tobytes()
+            body, begun_s = data.reshape(-1).view(np.uint8).data, time.monotonic()
             write_durably(path, body)
-            entry |= {"file": name, "bytes": len(body), "crc32": zlib.crc32(body)}
+            time.sleep(max(body.nbytes / self._bytes_per_second - (time.monotonic() - begun_s), 0.0))
+            entry |= {"file": name, "bytes": body.nbytes, "crc32": zlib.crc32(body)}
+            self._spare.give(data)
         self._draft.segments.append(entry)
 
     def _publish(self, manifest: dict[str, Any]) -> None:
@@ -287,13 +311,17 @@ def _newest_change(state: State, segment: Segment) -> int:
     return int(records[:, _STAMPED.get(segment.table, at.SET_STAMP_US)].max(initial=0))
 
 
-def _copy(state: State, segment: Segment) -> Int64:
-    """A piece as it is now; packed: rows of (place, record) for the occupied places."""
-    records = flat(state, segment.table)[segment.first : segment.first + segment.count]
-    if not segment.packed:
-        return records.copy()
-    occupied = np.flatnonzero(records[:, _PACKED[segment.table]])
-    return np.column_stack([occupied + segment.first, records[occupied]])
+@kernel
+def pack(records: Any, stamp: int, first: int, out: Any) -> int:
+    """Copy the records (n, w) whose column ``stamp`` is not 0 to ``out`` (n, w + 1), each after its place; their number."""
+    count = 0
+    for i in range(records.shape[0]):
+        if records[i, stamp] != 0:
+            out[count, 0] = first + i
+            for column in range(records.shape[1]):
+                out[count, 1 + column] = records[i, column]
+            count += 1
+    return count
 
 
 def write_durably(path: Path, body: bytes | memoryview) -> None:

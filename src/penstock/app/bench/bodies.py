@@ -1,88 +1,86 @@
-"""Batch bodies of fixed width, made by numpy: a payment costs the generator a fraction of a microsecond."""
+"""Payments as JSON of fixed width, made by numpy: a payment costs the generator a fraction of a microsecond."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
+import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+from penstock.app.bench.payments import CHANNELS, Bytes, Payments
 
-ID_BYTES: Final = 17  # acc_ or cus_ and 13 characters
+MEDIA_TYPE: Final = "application/json"
 _HEX: Final = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
-_UUID: Final = b"00000000-0000-7000-8000-000000000000"
-_TIME_PLACES: Final = (0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12)
-_RANDOM_PLACES: Final = (15, 16, 17, 20, 21, 22, *range(24, 36))
-#: The text in a template that a public id replaces.
-_HOLE: Final = b"#" * ID_BYTES
-_AMOUNT: Final = b"999"
-AMOUNTS: Final = (100, 1000)  # three digits, so that all bodies have one width
+#: Where the 32 digits of a UUID stand in its text.
+_DIGITS: Final = [place for place in range(36) if place not in (8, 13, 18, 23)]
+#: A payment with a hole for each value: a letter that stands nowhere else, as often as the value is wide.
+_PAYMENT: Final = (
+    '"id":"%s","payer":"%s","payee":"%s","amount_minor":%s,"currency":"CNY","type":"transfer",'
+    '"device":"%s","network":"%s","channel":"%s"}'
+)
+_HOLES: Final = {
+    "id": "@@@@@@@@-@@@@-@@@@-@@@@-@@@@@@@@@@@@", "payer": "#" * 17, "payee": "$" * 17, "amount": "!" * 3,
+    "device": "?" * 13, "network": "^" * 15, "channel": "~" * 3,
+}  # fmt: skip
+#: All of one width.
+_CHANNELS: Final = np.frombuffer(b"appwebposatm", dtype=np.uint8).reshape(CHANNELS, 3)
 
 
 class Template:
-    """One command as text with holes: its id, up to two public ids, an amount of three digits."""
+    """One payment as text with holes."""
 
-    def __init__(self, text: str) -> None:
-        raw = text.encode().replace(b"$id", _UUID).replace(b"$amount", _AMOUNT)
-        for hole in (b"$first", b"$second"):
-            raw = raw.replace(hole, _HOLE)
-        self._row = np.frombuffer(raw + b",", dtype=np.uint8)
-        self._id_at = raw.index(_UUID)
-        self._holes = [at for at in range(len(raw)) if raw.startswith(b'"' + _HOLE, at)]
-        self._amount_at = raw.find(_AMOUNT)
+    def __init__(self, beginning: str, end: str) -> None:
+        """``beginning`` and ``end``: what stands before the id's name, and after the payment."""
+        raw = (beginning + _PAYMENT % tuple(_HOLES.values()) + end).encode()
+        self._row = np.frombuffer(raw, dtype=np.uint8)
+        self._places = {name: slice(at := raw.index(hole.encode()), at + len(hole)) for name, hole in _HOLES.items()}
 
-    def body(
-        self, time_ms: int, chance: np.random.Generator, ids: tuple[Bytes, ...] = (), amounts: NDArray[Any] | None = None, count: int = 0
-    ) -> bytes:
-        """The JSON array of a batch.
-
-        :param ids: public ids as letters, each (count, 17).
-        :param amounts: minor units (count,), 100 to 999.
-        :param count: commands, when nothing else says how many.
-        """
-        count = len(ids[0]) if ids else count
-        rows = np.tile(self._row, (count, 1))
-        self._write_ids(rows, time_ms, chance)
-        for at, letters in zip(self._holes, ids, strict=True):
-            rows[:, at + 1 : at + 1 + ID_BYTES] = letters
-        if amounts is not None:
-            for place, unit in enumerate((100, 10, 1)):
-                rows[:, self._amount_at + place] = amounts // unit % 10 + ord("0")
-        return b"[" + rows.tobytes()[:-1] + b"]"
-
-    def _write_ids(self, rows: Bytes, time_ms: int, chance: np.random.Generator) -> None:
-        time_text = np.frombuffer(f"{time_ms:012x}".encode(), dtype=np.uint8)
-        rows[:, [self._id_at + place for place in _TIME_PLACES]] = time_text
-        digits = chance.integers(0, 16, size=(len(rows), len(_RANDOM_PLACES)), dtype=np.uint8)
-        rows[:, [self._id_at + place for place in _RANDOM_PLACES]] = _HEX[digits]
+    def rows(self, payments: Payments) -> Bytes:
+        """The payments (n, width)."""
+        rows = np.tile(self._row, (len(payments.payers), 1))
+        digits = payments.ids.view(np.uint8).reshape(len(rows), 16)
+        text = rows[:, self._places["id"]]
+        text[:, _DIGITS] = _HEX[np.stack([digits >> 4, digits & 15], axis=-1).reshape(len(rows), 32)]
+        values = {
+            "payer": payments.payers, "payee": payments.payees, "device": payments.devices,
+            "network": payments.networks, "channel": _CHANNELS[payments.channels],
+        }  # fmt: skip
+        for name, letters in values.items():
+            rows[:, self._places[name]] = letters
+        first = self._places["amount"].start
+        for place, unit in enumerate((100, 10, 1)):
+            rows[:, first + place] = payments.amounts_minor // unit % 10 + ord("0")
+        return rows
 
 
-OPEN_CUSTOMER: Final = Template('{"command":"open_customer","id":"$id","tier":"merchant"}')
-OPEN_ACCOUNT: Final = Template('{"command":"open_account","id":"$id","customer":"$first","currency":"CNY"}')
-DEPOSIT: Final = Template('{"command":"deposit","id":"$id","account":"$first","amount_minor":500000000,"currency":"CNY"}')
-PAY: Final = Template(
-    '{"command":"pay","id":"$id","payer":"$first","payee":"$second","amount_minor":$amount,"currency":"CNY","type":"transfer"}'
-)
+_ITEM: Final = Template('{"command":"pay",', ",")
+_SINGLE: Final = Template("{", "")
 
 
-def letters(texts: list[str]) -> Bytes:
-    """Public ids as letters (n, 17)."""
-    return np.frombuffer("".join(texts).encode(), dtype=np.uint8).reshape(len(texts), ID_BYTES)
+def batch_body(payments: Payments) -> bytes:
+    """A batch, for ``POST /v1/batch``."""
+    return b"[" + _ITEM.rows(payments).tobytes()[:-1] + b"]"
 
 
-class Zipf:
-    """Payers and payees, popular ones more often: the rank k has the weight 1 / k**exponent."""
+def single_bodies(payments: Payments) -> list[bytes]:
+    """One body for each payment, for ``POST /v1/payments``."""
+    rows = _SINGLE.rows(payments)
+    text, width = rows.tobytes(), rows.shape[1]
+    return [text[at : at + width] for at in range(0, len(text), width)]
 
-    def __init__(self, accounts: int, exponent: float, chance: np.random.Generator) -> None:
-        weights = np.arange(1, accounts + 1, dtype=np.float64) ** -exponent
-        self._until = np.cumsum(weights)
-        self._until /= self._until[-1]
-        self._chance = chance
-        self._payers, self._payees = (chance.permutation(accounts) for _ in range(2))
 
-    def pairs(self, count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Account numbers from 0 of payers and payees, each (count,), never the same in a pair."""
-        ranks = np.searchsorted(self._until, self._chance.random((2, count)))
-        payers, payees = self._payers[ranks[0]], self._payees[ranks[1]]
-        return payers, np.where(payees == payers, (payees + 1) % len(self._until), payees)
+class Said(msgspec.Struct):
+    """What counts of an outcome in JSON."""
+
+    reason: str
+    score: float | None = None
+    model_version: int = 0
+
+
+_MANY: Final = msgspec.json.Decoder(list[Said])
+_ONE: Final = msgspec.json.Decoder(Said)
+
+
+def read_outcomes(body: bytes) -> list[Said]:
+    """The outcomes of a batch, or of a single payment."""
+    return [_ONE.decode(body)] if body.startswith(b"{") else _MANY.decode(body)

@@ -1,177 +1,168 @@
 """The load generator, a process of its own: ``python -m penstock.app.bench.load`` with a ``Load`` as JSON on standard input.
 
-Two ways: *open loop*, where batches leave by a schedule whatever the answers do, and latency counts
-from the scheduled time; and *bounded*, where a fixed number of batches is always on its way, which
+Two ways: *open loop*, where requests leave by a schedule whatever the answers do, and latency counts
+from the scheduled time; and *bounded*, where a fixed number of requests is always on its way, which
 finds the highest rate that is sustained.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import time
-from collections import Counter
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Final
 
-import httpx
 import msgspec
 import numpy as np
+import uvloop
 
 from penstock.app import local
-from penstock.app.bench.bodies import AMOUNTS, PAY, Zipf
-from penstock.kit.client import Access, AsyncClient
+from penstock.app.bench import bodies, columns
+from penstock.app.bench.payments import Draw
+from penstock.app.bench.tally import LoadResult, Tally
+from penstock.app.bench.wire import BROKEN, Wires, access_to, post, post_head
 
-_CONNECTIONS: Final = 16
-#: Open loop: more batches than this on their way are not sent but counted as errors; so memory is bounded.
-_MOST_WAITING: Final = 2_000
+#: Open loop: what would leave while so many payments wait for a connection is not sent but counted, so that memory
+#: is bounded.
+_MOST_WAITING: Final = 200_000
+#: Answers are awaited for so long after the end of the load.
+_GRACE_S: Final = 60.0
+#: Bounded: pause after an answer that is none, so that a server in trouble is not hammered.
+_PAUSE_S: Final = 0.05
+#: Single payments are made so many at a time.
+_BLOCK: Final = 256
 
 
-class Load(msgspec.Struct, frozen=True):
-    """What to send. ``rate`` in payments/s, 0 = bounded, with ``in_flight`` batches on their way."""
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """What to send. ``rate`` in payments/s, 0 = bounded, with ``in_flight`` requests on their way.
+
+    ``format``: ``arrow``, ``json``, or ``single``, which is one payment a request.
+    """
 
     url: str
     ca_file: str
     key: str
     accounts_file: str
-    batch: int
     seconds: float
     warm_up_s: float
-    rate: float
-    in_flight: int
     seed: int
     zipf_exponent: float
-
-
-class LoadResult(msgspec.Struct):
-    """What came of it, within the measured time (after warm-up). Latencies in ms, per batch."""
-
-    seconds: float
-    payments: int
-    payments_per_second: float
-    latency_ms: dict[str, float]
-    errors: int
-    pushed_back: int
-    reasons: dict[str, int]
-    cpu_s: float
-    distinct_pairs_drawn: int
-
-
-class _Item(msgspec.Struct):
-    reason: str
-
-
-_OK: Final = b'"reason":"ok"'
-_ITEMS: Final = msgspec.json.Decoder(list[_Item])
+    batch: int = 1
+    rate: float = 0.0
+    in_flight: int = 6
+    connections: int = 16
+    format: str = "arrow"
 
 
 class Generator:
-    """Makes bodies, sends them, and counts what comes back."""
+    """Makes requests, sends them, and has what comes back counted."""
 
     def __init__(self, load: Load) -> None:
         self._load = load
-        self._chance = np.random.default_rng(load.seed)
-        self._accounts = np.load(load.accounts_file)
-        self._zipf = Zipf(len(self._accounts), load.zipf_exponent, self._chance)
-        self._reasons: Counter[str] = Counter()
-        self._latencies_ms: list[float] = []
-        self._errors = self._pushed_back = self._drawn = self._payments = 0
-        self._measuring_from_s = 0.0
-        self._ended_s = 0.0
-        self._cpu_from_s = 0.0
+        self._draw = Draw(np.load(load.accounts_file), load.zipf_exponent, np.random.default_rng(load.seed))
+        self._requests = _FORMS[load.format](load, self._draw)
+        self._on_their_way = 0
+        self._until_s = 0.0
+        self._all_here = asyncio.Event()
 
     async def run(self) -> LoadResult:
         """Send for warm-up and measured time, and wait for what is on its way."""
-        access = Access(self._load.url, Path(self._load.ca_file), self._load.key)
-        async with AsyncClient(access, connections=_CONNECTIONS, timeout_s=60) as api:
-            self._cpu_from_s, start_s = time.process_time(), time.perf_counter()
-            self._measuring_from_s = start_s + self._load.warm_up_s
-            self._ended_s = self._measuring_from_s + self._load.seconds
-            await (self._by_schedule(api, start_s) if self._load.rate else self._bounded(api))
-        return self._result()
+        load = self._load
+        async with Wires(access_to(load.url, load.ca_file, load.key), load.connections) as self._wires:
+            gc.freeze()
+            cpu_s, start_s = time.process_time(), time.perf_counter()
+            self._until_s = start_s + load.warm_up_s + load.seconds
+            self._tally = Tally(load.format, load.batch, start_s + load.warm_up_s, self._until_s, by_due=load.rate > 0)
+            await (self._by_schedule(start_s) if load.rate else self._bounded())
+            ended_unix_s = time.time()
+            await self._wait_for_all()
+            return self._tally.result(time.process_time() - cpu_s, ended_unix_s)
 
-    def body(self) -> bytes:
-        """The next batch."""
-        payers, payees = self._zipf.pairs(self._load.batch)
-        self._drawn += self._load.batch
-        amounts = self._chance.integers(*AMOUNTS, size=self._load.batch)
-        return PAY.body(local.now_ms(), self._chance, (self._accounts[payers], self._accounts[payees]), amounts)
-
-    async def _by_schedule(self, api: AsyncClient, start_s: float) -> None:
-        waiting: set[asyncio.Task[None]] = set()
-        number = 0
-        while (due_s := start_s + number * self._load.batch / self._load.rate) < self._ended_s:
+    async def _by_schedule(self, start_s: float) -> None:
+        number, batch, rate = 0, self._load.batch, self._load.rate
+        request = next(self._requests)  # made ahead of its time
+        while (due_s := start_s + number * batch / rate) < self._until_s:
+            await asyncio.sleep(max(due_s - time.perf_counter(), 0.0))  # also when late: answers must be heard
             number += 1
-            body = self.body()  # made ahead of its time
-            if (pause_s := due_s - time.perf_counter()) > 0:
-                await asyncio.sleep(pause_s)
-            if len(waiting) >= _MOST_WAITING:
-                self._errors += self._load.batch
+            if self._wires.waiting * batch >= _MOST_WAITING:
+                self._tally.unsent += batch
                 continue
-            task = asyncio.create_task(self._send(api, body, due_s))
-            waiting.add(task)
-            task.add_done_callback(waiting.discard)
-        await asyncio.gather(*waiting)
+            self._send(request, due_s, self._arrived)
+            request = next(self._requests)
 
-    async def _bounded(self, api: AsyncClient) -> None:
-        async def one_after_the_other() -> None:
-            while (now_s := time.perf_counter()) < self._ended_s:
-                await self._send(api, self.body(), now_s)
+    async def _bounded(self) -> None:
+        for _ in range(self._load.in_flight):
+            self._next()
+        await asyncio.sleep(self._until_s - time.perf_counter())
 
-        await asyncio.gather(*(one_after_the_other() for _ in range(self._load.in_flight)))
+    def _next(self) -> None:
+        if (now_s := time.perf_counter()) < self._until_s:
+            self._send(next(self._requests), now_s, self._and_the_next)
 
-    async def _send(self, api: AsyncClient, body: bytes, due_s: float) -> None:
-        try:
-            status, content = await api.send_bytes("/v1/batch", body)
-        except httpx.TransportError:
-            self._errors += self._load.batch
-            return
-        now_s = time.perf_counter()
-        if status == 429:
-            self._pushed_back += self._load.batch
-        elif status != 200:
-            self._errors += self._load.batch
-        elif self._measuring_from_s <= (now_s if not self._load.rate else due_s) and now_s <= self._ended_s + _GRACE_S:
-            self._count(content, now_s, due_s)
+    def _send(self, request: bytes, due_s: float, then: Callable[[int], None]) -> None:
+        def done(status: int, body: bytes) -> None:
+            self._on_their_way -= 1
+            self._tally.take(status, body, due_s, time.perf_counter())
+            then(status)
 
-    def _count(self, content: bytes, now_s: float, due_s: float) -> None:
-        if content.count(_OK) == self._load.batch:  # most answers; ten times cheaper than decoding
-            self._reasons["ok"] += self._load.batch
+        self._on_their_way += 1
+        self._wires.send(request, done)
+
+    def _arrived(self, _: int) -> None:
+        if not self._on_their_way:
+            self._all_here.set()
+
+    def _and_the_next(self, status: int) -> None:
+        if status in (BROKEN, 429, 503):
+            asyncio.get_running_loop().call_later(_PAUSE_S, self._next)
         else:
-            self._reasons.update(item.reason for item in _ITEMS.decode(content))
-        self._latencies_ms.append(1000 * (now_s - due_s))
-        if now_s <= self._ended_s:
-            self._payments += self._load.batch
+            self._next()
+        self._arrived(status)
 
-    def _result(self) -> LoadResult:
-        found = np.array(self._latencies_ms or [0.0])
-        latency = {"p50": float(np.quantile(found, 0.5)), "p99": float(np.quantile(found, 0.99)), "max": float(found.max())}
-        return LoadResult(
-            seconds=self._load.seconds,
-            payments=self._payments,
-            payments_per_second=round(self._payments / self._load.seconds, 1),
-            latency_ms={name: round(value, 2) for name, value in latency.items()},
-            errors=self._errors,
-            pushed_back=self._pushed_back,
-            reasons=dict(self._reasons),
-            cpu_s=round(time.process_time() - self._cpu_from_s, 3),
-            distinct_pairs_drawn=self._drawn,
-        )
+    async def _wait_for_all(self) -> None:
+        """What is not answered in time is lost to us."""
+        deadline_s = time.perf_counter() + _GRACE_S
+        while self._on_their_way and (left_s := deadline_s - time.perf_counter()) > 0:
+            self._all_here.clear()
+            try:
+                async with asyncio.timeout(left_s):
+                    await self._all_here.wait()
+            except TimeoutError:
+                self._tally.errors += self._on_their_way * self._load.batch
 
 
-#: Open loop: answers of batches sent in the measured time count for latency however late they are, up to this.
-_GRACE_S: Final = 60.0
+def _arrow_requests(load: Load, draw: Draw) -> Iterator[bytes]:
+    head = post_head(access_to(load.url, load.ca_file, load.key), "/v1/batch", columns.MEDIA_TYPE, columns.MEDIA_TYPE)
+    writer = columns.ColumnWriter(load.batch)
+    while True:
+        yield post(head, writer.body(draw.payments(load.batch, local.now_ms())))
 
 
-def encode(value: Any) -> bytes:
-    """The JSON of a load or its result."""
-    return msgspec.json.encode(value)
+def _json_requests(load: Load, draw: Draw) -> Iterator[bytes]:
+    head = post_head(access_to(load.url, load.ca_file, load.key), "/v1/batch", bodies.MEDIA_TYPE)
+    while True:
+        yield post(head, bodies.batch_body(draw.payments(load.batch, local.now_ms())))
+
+
+def _single_requests(load: Load, draw: Draw) -> Iterator[bytes]:
+    head = post_head(access_to(load.url, load.ca_file, load.key), "/v1/payments", bodies.MEDIA_TYPE)
+    while True:
+        for body in bodies.single_bodies(draw.payments(_BLOCK, local.now_ms())):
+            yield post(head, body)
+
+
+_FORMS: Final = {"arrow": _arrow_requests, "json": _json_requests, "single": _single_requests}
+FORMATS: Final = tuple(_FORMS)
 
 
 def main() -> None:
     """Read a load, run it, write the result."""
     load = msgspec.json.decode(sys.stdin.buffer.read(), type=Load)
-    sys.stdout.buffer.write(encode(asyncio.run(Generator(load).run())))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        result = runner.run(Generator(load).run())
+    sys.stdout.buffer.write(msgspec.json.encode(result))
 
 
 if __name__ == "__main__":

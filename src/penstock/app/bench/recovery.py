@@ -5,22 +5,25 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
 import time
-from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from penstock.app import local, running
+from penstock.app import running
 from penstock.app.bench import place
-from penstock.app.bench.lane import generate, verify
-from penstock.app.bench.load import Load, LoadResult
+from penstock.app.bench.load import Load
+from penstock.app.bench.measuring import base_load, generate, scored, verify
+from penstock.app.bench.place import System
+from penstock.app.bench.tally import LoadResult
 from penstock.app.supervisor import is_ready
-from penstock.kit.client import Access
+from penstock.kit.client import Client
 from penstock.kit.settings import Settings
 
 _IN_FLIGHT: Final = 6
+#: The load lasts longer than until the kill, so that batches are on their way.
+_BEYOND_S: Final = 2.0
 _PATIENCE_S: Final = 600.0
 _LOOK_S: Final = 0.02
 #: The victims of each way to kill, as beginnings of process names.
@@ -45,46 +48,50 @@ class Plan:
     home: Path | None
 
 
-def bench_recovery(plan: Plan, say: Callable[[str], None], report: place.Report) -> dict[str, Any]:
+def bench_recovery(plan: Plan, say: place.Say, report: place.Report) -> dict[str, Any]:
     """Run the benchmark and return its figures."""
-    with place.bench_home(plan.home) as home:
-        settings = place.bench_settings(os.environ, home, plan.accounts)
-        log = home / "run" / "bench.log"
-        with local.started(settings, log, say):
-            access = place.access_of(settings)
-            accounts = place.accounts_file(settings, access, plan.accounts, plan.seed, report)
-            say(f"Load for {plan.seconds:.0f} s, then kill -9 ({plan.kill}) …")
-            result = _load_and_kill(settings, _load(access, accounts, plan), plan, log)
-            result["verify_ok"] = verify(settings, say) if plan.verify else None
-    return {"bench": "recovery", **result, "accounts": plan.accounts, "seconds": plan.seconds, "seed": plan.seed, **place.circumstances()}
+    with place.prepared(plan.home, plan.accounts, plan.seed, say, report) as system:
+        say(f"Load for {plan.seconds:.0f} s, then kill -9 ({plan.kill}) …")
+        wanted = base_load(
+            system, seconds=plan.seconds + _BEYOND_S, warm_up_s=0.0, seed=plan.seed, zipf_exponent=plan.zipf_exponent,
+            batch=plan.batch, in_flight=_IN_FLIGHT,
+        )  # fmt: skip
+        result, loaded = _load_and_kill(system, wanted, plan)
+        result["model"] = scored(system, loaded)
+        result["verify_ok"] = verify(system.settings, say) if plan.verify else None
+    return {
+        "bench": "recovery", **result, "accounts": plan.accounts, "opening_s": system.opening_s, "seconds": plan.seconds,
+        "seed": plan.seed, **place.circumstances(),
+    }  # fmt: skip
 
 
-def _load(access: Access, accounts: Path, plan: Plan) -> Load:
-    return Load(
-        access.url, str(access.ca_file), access.key, str(accounts), plan.batch, plan.seconds, 0.0, 0.0, _IN_FLIGHT,
-        plan.seed, plan.zipf_exponent,
-    )  # fmt: skip
-
-
-def _load_and_kill(settings: Settings, wanted: Load, plan: Plan, log: Path) -> dict[str, Any]:
-    """Kill in the last moment of the load, so that batches are on their way."""
-    results: list[LoadResult] = []
-    loading = threading.Thread(target=lambda: results.append(generate(wanted)))
-    loading.start()
-    time.sleep(plan.seconds)
-    already = len(_recoveries(log))
-    killed_s = time.monotonic()
-    _kill(settings, VICTIMS[plan.kill])
-    recovered = _wait(settings, log, already, killed_s)
-    ready_s = time.monotonic() - killed_s
-    loading.join()
+def _load_and_kill(system: System, wanted: Load, plan: Plan) -> tuple[dict[str, Any], LoadResult]:
+    """Kill while batches are on their way, so long after the first of them as was asked for."""
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(generate, wanted)
+        _wait_for_load(system, loading)
+        time.sleep(plan.seconds)
+        already = len(_recoveries(system.log))
+        killed_s = time.monotonic()
+        _kill(system.settings, VICTIMS[plan.kill])
+        recovered = _wait(system.settings, system.log, already, killed_s)
+        ready_s = time.monotonic() - killed_s
+        result = loading.result()
     return {
         "kill": plan.kill, "ready_seconds": round(ready_s, 3),
         "rows_per_second": round(recovered["rows"] / max(recovered["seconds"], 0.001), 1),
         "replay_seconds": recovered["seconds"], "rows_replayed": recovered["rows"],
         "checkpoint_seq": recovered["checkpoint_seq"], "last_seq": recovered["last_seq"],
-        "payments_before": results[0].payments if results else 0,
-    }  # fmt: skip
+        "payments": result.payments,
+    }, result  # fmt: skip
+
+
+def _wait_for_load(system: System, loading: Future[LoadResult]) -> None:
+    """Return when the first payments have been recorded, or the generator has ended."""
+    with Client(system.access) as api:
+        before = api.get("/v1/status")["rows"]
+        while not loading.done() and api.get("/v1/status")["rows"] == before:
+            time.sleep(_LOOK_S)
 
 
 def _kill(settings: Settings, victims: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from penstock.kit.http.asgi import (
     Answer,
     Gone,
     Header,
+    Media,
     Receive,
     Scope,
     Send,
@@ -57,9 +58,9 @@ Ordinary = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class HotHandler(Protocol):
-    """A hot route: principal, what the path names (or empty) and body in, answer out."""
+    """A hot route: principal, what the path names (or empty), body and its form in, answer out."""
 
-    async def __call__(self, principal: Principal, named: str, body: bytes) -> Answer:
+    async def __call__(self, principal: Principal, named: str, body: bytes, media: Media) -> Answer:
         """Answer, or raise ``Problem``."""
         ...
 
@@ -117,7 +118,7 @@ class Door:
             keys = headers(scope, b"idempotency-key")
             if keys:
                 return await self._keyed.answer(Request(route, scope["path"], principal, named, body, keys))
-            return await self._hot[route](principal, named, body)
+            return await self._hot[route](principal, named, body, Media(scope["headers"]))
         except Problem as problem:
             return answer_problem(problem)
         except Gone:

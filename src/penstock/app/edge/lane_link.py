@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from penstock.contracts.commands import COMMAND, REPLY
 from penstock.contracts.lane_port import Reply
 from penstock.kit.http.problem import Problem, too_many, unavailable
-from penstock.kit.ring import LaneAway, RingClient
+from penstock.kit.ring import LaneAway, RingClient, whole
 from penstock.kit.settings import Settings
 
 log = structlog.get_logger()
@@ -62,7 +62,7 @@ class _Many:
         self.left = count
 
     def take(self, replies: NDArray[Any], payload: bytes) -> None:  # noqa: ARG002 - replies to commands have none
-        self.replies[replies["token"] & _PLACES] = replies
+        whole(self.replies)[replies["token"] & _PLACES] = whole(replies)
         self.left -= len(replies)
         if self.left == 0 and not self.future.done():
             self.future.set_result(self.replies)
@@ -114,13 +114,12 @@ class LaneLink:
             self._waiters.pop(number, None)
 
     async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:
-        """Send many records in slices, as the ring takes them.
+        """Send many records in slices, as the ring takes them; their tokens are set in place.
 
         :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
         """
         self._need_ring()
         number, loop = self._next_number(), asyncio.get_running_loop()
-        commands = commands.copy()
         commands["token"] = (number << _PLACE_BITS) + np.arange(len(commands))
         sent = self._send(commands, payloads)
         if sent == 0:

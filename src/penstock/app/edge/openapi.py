@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -81,6 +82,18 @@ PROBLEMS: Final = {
     "429": "Too fast, or the lane is busy. Nothing was done; see `Retry-After`.",
     "503": "The outcome is unknown, or nothing was sent; see `type` and `Retry-After`. Retry with the same id.",
 }
+#: Those of the batch alone, or in other words there.
+BATCH_PROBLEMS: Final = {
+    "400": "The body is neither JSON nor a whole Arrow stream.",
+    "406": "Outcomes were asked for in columns, and the batch holds other commands than payments.",
+    "415": "Neither JSON nor an Arrow stream.",
+}
+_BATCH: Final = "/v1/batch"
+#: A binary form, described in words: JSON Schema has none for it.
+_COLUMNS: Final[Document] = {"application/vnd.apache.arrow.stream": {"schema": {
+    "type": "string", "contentMediaType": "application/vnd.apache.arrow.stream",
+    "description": "An Arrow IPC stream: payments, one a row, in the columns that docs/api.md names; or their outcomes.",
+}}}  # fmt: skip
 #: Statuses that an outcome may have as well, as the reasons' table says.
 _DECIDED: Final = ("404", "409", "422", "503")
 _KEY: Final[Document] = {
@@ -109,8 +122,12 @@ def document(reading: Document, version: str) -> Document:
     batch = {"type": "array", "items": {"anyOf": [outcome, refusal]}}
     paths = {path: _reading_path(item, problem) for path, item in reading["paths"].items()}
     for route, schema in zip(HOT_ROUTES, body_schemas, strict=True):
-        answer = batch if route.path == "/v1/batch" else outcome
+        answer = batch if route.path == _BATCH else outcome
         paths.setdefault(route.path, {})["post"] = operation = _operation(route, schema, answer, problem)
+        if route.path == _BATCH:
+            operation["requestBody"]["content"].update(_COLUMNS)
+            operation["responses"]["200"]["content"].update(_COLUMNS)
+            operation["responses"].update(_problems(problem, BATCH_PROBLEMS))
         if route.dangerous:
             content = {"application/json": {"schema": asked}}
             operation["responses"]["200"] = {"description": "Asked for before, and it has ended.", "content": content}
@@ -156,7 +173,7 @@ _NAMES: Final = {
 
 
 def _parameters(path: str) -> list[Document]:
-    found: list[Document] = [] if path == "/v1/batch" else [_KEY]
+    found: list[Document] = [] if path == _BATCH else [_KEY]
     for name, form in _NAMES.items():
         if f"{{{name}}}" in path:
             schema = {"type": "string", "description": f"The {name}'s id, {form}."}
@@ -171,15 +188,18 @@ def _identity(path: str) -> str:
 
 
 def _doc(route: HotRoute) -> str:
-    if route.path == "/v1/batch":
-        return "Carried out in order, each with its own outcome and `status`; a malformed one means that none is."
+    if route.path == _BATCH:
+        return (
+            "Carried out in order, each with its own outcome and `status`; a malformed one means that none is. Payments may "
+            "come in columns, as an Arrow stream, and their outcomes go so where `Accept` names that type."
+        )
     return str(route.body.__doc__).strip()
 
 
 def _all_answers(route: HotRoute, answer: Document, problem: Document) -> Document:
     """Outcomes and problems by status; some statuses have both, told apart by their media type."""
     found = _answers(route, answer)
-    for status, described in _problems(problem, tuple(PROBLEMS)).items():
+    for status, described in _problems(problem, PROBLEMS).items():
         content = described["content"]
         if status in _DECIDED and "201" in found:
             content = {"application/json": {"schema": answer}, **content}
@@ -189,7 +209,7 @@ def _all_answers(route: HotRoute, answer: Document, problem: Document) -> Docume
 
 def _answers(route: HotRoute, answer: Document) -> Document:
     content = {"application/json": {"schema": answer}}
-    if route.path == "/v1/batch":
+    if route.path == _BATCH:
         return {"200": {"description": "One outcome per command, in order.", "content": content}}
     return {
         "201": {"description": "It took effect.", "content": content},
@@ -197,9 +217,9 @@ def _answers(route: HotRoute, answer: Document) -> Document:
     }
 
 
-def _problems(problem: Document, statuses: tuple[str, ...]) -> Document:
+def _problems(problem: Document, described: Mapping[str, str]) -> Document:
     content = {"application/problem+json": {"schema": problem}}
-    return {status: {"description": PROBLEMS[status], "content": content} for status in statuses}
+    return {status: {"description": words, "content": content} for status, words in described.items()}
 
 
 def _reading_path(item: Document, problem: Document) -> Document:
@@ -209,6 +229,6 @@ def _reading_path(item: Document, problem: Document) -> Document:
         answers = {status: answer for status, answer in operation["responses"].items() if status.startswith("2")}
         public = operation.get("security") == [{}]
         statuses = _READ_PROBLEMS if method == "get" else _ACT_PROBLEMS
-        responses = answers if public else answers | _problems(problem, statuses)
+        responses = answers if public else answers | _problems(problem, {status: PROBLEMS[status] for status in statuses})
         described[method] = {**operation, "responses": responses}
     return described

@@ -6,7 +6,6 @@ Whoever has something to do behind the lane adds one line to ``app/office/all_jo
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -14,10 +13,7 @@ from typing import Final
 
 import structlog
 
-from penstock.app.office.pace import Pace
 from penstock.contracts.office import Office
-from penstock.journal import tails
-from penstock.journal.tails import Tail
 
 log = structlog.get_logger()
 
@@ -92,20 +88,3 @@ async def keep(job: Job, services: Services, health: Health) -> None:
             log.info("job_well_again", job=job.name, failures=health.failures)
         health.well()
         await asyncio.sleep(0 if more else job.pause_s)
-
-
-def tail_job(tail: Tail) -> Job:
-    """The job of a tail: the next rows, as soon as there are any; while the lane is busy, with rests between."""
-    pace = Pace()
-
-    async def step(services: Services) -> bool:
-        settings = services.office.settings
-        begun_s = time.monotonic()
-        async with services.office.connection() as connection:
-            progress = await tails.advance(connection, tail, services.lane, settings.tail_rows)
-        ended_s = time.monotonic()
-        pace.look(progress.last_seq, ended_s)
-        await asyncio.sleep(pace.rest_s(ended_s - begun_s, settings.tail_busy_rows_per_second, settings.tail_share))
-        return progress.lag > 0
-
-    return Job(f"tail:{tail.name}", step)

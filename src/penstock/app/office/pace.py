@@ -1,4 +1,7 @@
-"""How fast a tail may go while the lane is busy: payments come first, and what a tail missed it makes up for later."""
+"""How fast the tails may go while the lane is busy: payments come first, and what a tail missed it makes up for later.
+
+The common reader works at most its share of the time; the tails that have something to do share another such share.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ _LONGEST_REST_S: Final = 5.0
 
 @dataclass
 class Pace:
-    """Watches the lane's speed, and says how long a tail that is behind rests after each piece of work."""
+    """Watches the lane's speed, and says how long to rest after each piece of work."""
 
     rows_per_second: float = 0.0
     _seq: int = -1
     _since_s: float = 0.0
+    _free_s: float = 0.0  # when the next of those that share may work
 
     def look(self, last_seq: int, now_s: float) -> None:
         """Note where the lane is; ``now_s`` is monotonic."""
@@ -30,3 +34,11 @@ class Pace:
         if self.rows_per_second <= busy_rows_per_second:
             return 0.0
         return min(worked_s * (1.0 / share - 1.0), _LONGEST_REST_S)
+
+    def spend(self, worked_s: float, now_s: float, busy_rows_per_second: float, share: float) -> None:
+        """Note the work of one of those that share: all of them rest for it."""
+        self._free_s = max(self._free_s, now_s) + self.rest_s(worked_s, busy_rows_per_second, share)
+
+    def wait_s(self, now_s: float) -> float:
+        """How long one of those that share has to wait before it works."""
+        return min(max(self._free_s - now_s, 0.0), _LONGEST_REST_S)

@@ -9,14 +9,13 @@ from typing import Final
 import structlog
 
 from penstock.app import wiring
-from penstock.app.office.jobs import Job, Services, Step, tail_job
+from penstock.app.office.jobs import Job, Services, Step
 from penstock.kit import workflows as durable
 from penstock.kit.settings import Settings
 from penstock.process.rails import actions, workflows
 from penstock.process.rails.actions import Rails
 from penstock.process.rails.bank import Bank, BankAway
 from penstock.process.rails.reconcile.actions import reconcile_due
-from penstock.process.rails.tail import make_tail
 
 log = structlog.get_logger()
 
@@ -43,18 +42,16 @@ def open_rails(services: Services) -> Rails:
 
 
 def rails_jobs(services: Services) -> list[Job]:
-    """The tail, the workflows and the bank's notifications; nothing without a bank.
+    """The workflows and the bank's notifications; nothing without a bank.
 
     The tail runs without a bank too: a bank that was connected once may have left something behind.
     """
     settings = services.office.settings
-    tail = tail_job(make_tail(services.office.ids, services.client))
     if not settings.bank_url:
-        return [tail]
+        return []
     rails = open_rails(services)
     at_work = _Workflows(services, rails)
     return [
-        tail,
         Job("rails:workflows", at_work.hand_over, _HAND_OVER_S),
         Job("rails:revive", at_work.revive, _REVIVE_S),
         Job("rails:forget", at_work.forget, _FORGET_S),

@@ -1,4 +1,4 @@
-"""The jobs of events and webhooks: who owns what, which events are to be delivered, and their delivery."""
+"""The jobs of webhooks: the delivery of what their tail has put down."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import random
 from typing import Final
 
 from penstock.app import wiring
-from penstock.app.office.jobs import Job, Services, tail_job
-from penstock.journal.tails import Tail
+from penstock.app.office.jobs import Job, Services
 from penstock.kit.seal import Sealer
-from penstock.review.events.store import OWNERS, note_owners
 from penstock.review.webhooks.deliverer import Deliverer
-from penstock.review.webhooks.tail import webhooks_tail
 
 _UPKEEP_PAUSE_S: Final = 10.0
 
@@ -29,8 +26,6 @@ def webhook_jobs(services: Services) -> list[Job]:
         return await deliverer.upkeep()
 
     return [
-        tail_job(Tail(OWNERS, note_owners)),
-        tail_job(webhooks_tail(office.now)),
         Job("webhooks:deliver", deliver),
         Job("webhooks:upkeep", upkeep, pause_s=_UPKEEP_PAUSE_S),
     ]

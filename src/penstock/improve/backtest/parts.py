@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from penstock.improve.backtest.words import CHOSEN_BY, WARNINGS, Word
+from penstock.improve.backtest.words import CHOSEN_BY, WARNINGS
 from penstock.improve.history.columns import FRAUD, History
 from penstock.improve.history.mapping import HistoryMapping, TimeUnit
 from penstock.improve.learning.artifact import Model
 from penstock.improve.learning.until import read_until
+from penstock.kit.pages import Word
 
 #: Without a model and without a wish: the last share of the time.
 DEFAULT_TEST_SHARE = 0.3

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from penstock.improve.backtest.measuring import RATES, Report
-from penstock.improve.backtest.words import ASSUMED, WORDS, Word
+from penstock.improve.backtest.words import ASSUMED, WORDS
+from penstock.kit.pages import Word
 
 _BY: Final = ("count", "amount", "customer", "episode")
 _KINDS: Final = ("intercepted", "block_only", "touched")

@@ -11,7 +11,8 @@ from rich.text import Text
 
 from penstock.improve.backtest.measuring import Report
 from penstock.improve.backtest.sheets import Bar, Cell, Flagged, Sheet, assumed, heading, sheets_of, title_of
-from penstock.improve.backtest.words import WORDS, Word
+from penstock.improve.backtest.words import WORDS
+from penstock.kit.pages import Word
 
 _WIDTH: Final = 12
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"

@@ -2,26 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
-
-class Word(NamedTuple):
-    """A thing in English and Chinese."""
-
-    en: str
-    zh: str
-
-    def as_dict(self) -> dict[str, str]:
-        """For JSON."""
-        return {"en": self.en, "zh": self.zh}
-
-    def filled(self, **values: str | Word) -> Word:
-        """The same with values in its places; a value may itself be in both languages."""
-        return Word(
-            self.en.format(**{name: value.en if isinstance(value, Word) else value for name, value in values.items()}),
-            self.zh.format(**{name: value.zh if isinstance(value, Word) else value for name, value in values.items()}),
-        )
-
+from penstock.kit.pages import Word
 
 WORDS: Final = {
     "title": Word("Back-test", "回测报告"),

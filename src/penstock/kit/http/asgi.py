@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from penstock.kit.http.problem import Problem
 
@@ -20,6 +20,33 @@ class Answer(NamedTuple):
     body: bytes
     media_type: str = "application/json"
     headers: tuple[Header, ...] = ()
+
+
+class Media:
+    """In which form a body comes, and in which one the answer is wanted. Most routes never ask."""
+
+    __slots__ = ("_headers",)
+
+    def __init__(self, headers: Iterable[Header] = ()) -> None:
+        """``headers``: those of the request, with names in lower case."""
+        self._headers = headers
+
+    @property
+    def sent(self) -> str:
+        """The media type of the body in lower case, without parameters; empty when it is not said."""
+        return next(iter(self._types(b"content-type")), "")
+
+    def wants(self, media_type: str) -> bool:
+        """Whether the request names a media type among those that it accepts."""
+        return media_type in self._types(b"accept")
+
+    def _types(self, name: bytes) -> list[str]:
+        fields = [bytes(value).decode("latin-1") for key, value in self._headers if key == name]
+        return [part.partition(";")[0].strip().lower() for field in fields for part in field.split(",")]
+
+
+#: Nothing is said of forms: JSON in, JSON out.
+JSON: Final = Media()
 
 
 class Gone(Exception):

@@ -13,7 +13,7 @@ from msgspec import Meta
 from penstock.contracts.bank import Party
 from penstock.contracts.money import MAX_AMOUNT_MINOR
 
-_SECONDS_OF_A_YEAR = 366 * 86_400
+SECONDS_OF_A_YEAR = 366 * 86_400
 
 CommandId = Annotated[
     str,
@@ -48,7 +48,7 @@ Network = Annotated[
 ]  # fmt: skip
 Extra = Annotated[float, Meta(description="Any number that the caller's own systems know; null = not known this time.")]
 Lifetime = Annotated[
-    int, Meta(ge=1, le=_SECONDS_OF_A_YEAR, description="Seconds until a hold runs out; absent = the policy's.")
+    int, Meta(ge=1, le=SECONDS_OF_A_YEAR, description="Seconds until a hold runs out; absent = the policy's.")
 ]
 
 

@@ -12,12 +12,12 @@ from penstock.contracts.commands import FACTOR_KINDS, Channel, Factor, Flag
 from penstock.contracts.marks import Marks
 from penstock.process.commands.bodies import Location, WithOrigin
 
-_CHANNELS: Final[dict[str | None, int]] = {channel.name.lower(): int(channel) for channel in Channel} | {None: 0}
+CHANNELS: Final[dict[str | None, int]] = {channel.name.lower(): int(channel) for channel in Channel} | {None: 0}
 _FACTORS: Final = {factor.name.lower(): int(factor) for factor in Factor if factor.name}
 _KINDS: Final = tuple(map(int, FACTOR_KINDS))
 _LOCATED: Final = int(Flag.LOCATED)
-_DEGREE: Final = 10_000
-_FEW: Final = 65_536
+DEGREE: Final = 10_000
+EXTRA_UNIT: Final = 65_536
 _FOUR: Final = (0,) * 4
 #: All that a body says of it at once: this is a busy line of the edge.
 _FIELDS: Final = ("instrument", "device", "network", "place", "category", "location", "channel", "extras", "factors")
@@ -55,12 +55,12 @@ def origin_of(body: WithOrigin, marks: Marks) -> Origin:
         marks.category(category) if category else 0,
     )
     few, given = extra_numbers(extras) if extras else (_FOUR, 0)
-    way = (_CHANNELS[channel], *verified_by(tuple(factors or ())), given)
+    way = (CHANNELS[channel], *verified_by(tuple(factors or ())), given)
     return Origin(found, (*_place(location), *few), way, 0 if location is None else _LOCATED)
 
 
 def _place(location: Location | None) -> tuple[int, int]:
-    return (0, 0) if location is None else (round(location.latitude * _DEGREE), round(location.longitude * _DEGREE))
+    return (0, 0) if location is None else (round(location.latitude * DEGREE), round(location.longitude * DEGREE))
 
 
 def extra_numbers(extras: Sequence[float | None]) -> tuple[tuple[int, ...], int]:
@@ -68,7 +68,7 @@ def extra_numbers(extras: Sequence[float | None]) -> tuple[tuple[int, ...], int]
     few, given = list(_FOUR), 0
     for place, extra in enumerate(extras):
         if extra is not None:
-            few[place] = round(math.copysign(math.log2(1 + abs(extra)), extra) * _FEW)
+            few[place] = round(math.copysign(math.log2(1 + abs(extra)), extra) * EXTRA_UNIT)
             given |= 1 << place
     return tuple(few), given
 

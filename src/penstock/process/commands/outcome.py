@@ -21,6 +21,9 @@ from penstock.kit.http.problem import Problem
 
 #: Plain numbers, because looking a member of an enum up costs more than the rest of its line.
 _REFUSED: Final = int(Status.REFUSED)
+#: Where a reply holds them: a plain tuple is enough for a batch.
+_STATUS: Final = Reply._fields.index("status")
+_REASON: Final = Reply._fields.index("reason")
 _REPLAYED: Final = int(Status.REPLAYED)
 _LAST_OPENING: Final = int(Kind.OPEN_ACCOUNT)
 _PAY: Final = int(Kind.PAY)
@@ -146,12 +149,11 @@ def outcomes(replies: NDArray[Any], command_ids: Sequence[str], ids: PublicIds) 
     payments = _encode(ids, public.Kind.PAYMENT, first)
     payers = _encode(ids, public.Kind.ACCOUNT, replies["payer_account"])
     payees = _encode(ids, public.Kind.ACCOUNT, replies["payee_account"])
-    rows = map(Reply._make, replies.tolist())
-    names = zip(rows, command_ids, payments, payers, payees, strict=True)
+    names = zip(replies.tolist(), command_ids, payments, payers, payees, strict=True)
     return [
-        _refusal(reply, command_id.lower())
-        if reply.status == _REFUSED
-        else _form(reply, command_id.lower(), payment, payer, payee, ids, _HTTP[reply.reason])
+        _refusal(Reply._make(reply), command_id.lower())
+        if reply[_STATUS] == _REFUSED
+        else _form(reply, command_id.lower(), payment, payer, payee, ids, _HTTP[reply[_REASON]])
         for reply, command_id, payment, payer, payee in names
     ]
 
@@ -194,7 +196,7 @@ def _refusal(reply: Reply, command_id: str) -> Refusal:
 
 
 def _form(
-    reply: Reply,
+    reply: Sequence[Any],
     command_id: str,
     payment: str,
     payer: str,

@@ -23,14 +23,14 @@ assert _RECORD.size == COMMAND.itemsize
 #: Sent for a tier that the policy does not name, so that the lane refuses it with a row.
 UNKNOWN_TIER: Final = 32_767
 
-_CURRENCIES: Final = {code: currency.numeric for code, currency in BY_CODE.items()}
-_TYPES: Final = {kind.name.lower(): int(kind) for kind in PaymentType}
-_MICROSECONDS: Final = 1_000_000
+CURRENCIES: Final = {code: currency.numeric for code, currency in BY_CODE.items()}
+TYPES: Final = {kind.name.lower(): int(kind) for kind in PaymentType}
+MICROSECONDS: Final = 1_000_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 #: Plain numbers, because looking a member of an enum up costs more than the rest of its line.
 _PAY: Final = int(Kind.PAY)
-_HOLD_ONLY: Final = int(Flag.HOLD_ONLY)
-_ARRIVALS: Final = {"instant": 0, "ordinary": int(Flag.ORDINARY), "next_day": int(Flag.NEXT_DAY)}
+HOLD_ONLY: Final = int(Flag.HOLD_ONLY)
+ARRIVALS: Final = {"instant": 0, "ordinary": int(Flag.ORDINARY), "next_day": int(Flag.NEXT_DAY)}
 _FREEZES: Final = {side: Option[f"FREEZE_{side.upper()}"] for side in ("debit", "credit", "all", "amount")}
 _UNFREEZES: Final = {side: Option[f"UNFREEZE_{side.upper()}"] for side in ("debit", "credit", "all", "amount")}
 _LIMITS: Final = {field: Option.LIMIT_SINGLE + place for place, field in enumerate(LIMIT_FIELDS)}
@@ -97,19 +97,19 @@ def _open_customer(body: bodies.OpenCustomer, given: Given) -> bytes:
 
 
 def _open_account(body: bodies.OpenAccount, given: Given) -> bytes:
-    currency = _CURRENCIES[body.currency]
+    currency = CURRENCIES[body.currency]
     return _pack(given, Kind.OPEN_ACCOUNT, customer=given.known[body.customer], currency=currency)
 
 
 def _deposit(body: bodies.Deposit, given: Given) -> bytes:
-    payee, currency = given.known[body.account], _CURRENCIES[body.currency]
+    payee, currency = given.known[body.account], CURRENCIES[body.currency]
     return _pack(given, Kind.DEPOSIT, payee=payee, amount=body.amount_minor, currency=currency)
 
 
 def _withdraw(body: bodies.Withdraw, given: Given) -> bytes:
     return _pack(
         given, Kind.WITHDRAW, payer=given.known[body.account], amount=body.amount_minor,
-        currency=_CURRENCIES[body.currency], payment_type=PaymentType.WITHDRAWAL, flags=Flag.RAIL if body.to else 0,
+        currency=CURRENCIES[body.currency], payment_type=PaymentType.WITHDRAWAL, flags=Flag.RAIL if body.to else 0,
     )  # fmt: skip
 
 
@@ -118,9 +118,9 @@ def _pay(body: bodies.Pay, given: Given) -> bytes:
     origin = origin_of(body, terms.marks)
     return _RECORD.pack(  # not by _pack: this is the busiest line of the edge
         0, given.id_hi, given.id_lo, given.known[body.payer], given.known[body.payee], body.amount_minor, 0,
-        (body.hold_lifetime_s or 0) * _MICROSECONDS, 0, 0, *origin.marks, terms.client, 0, given.payload_bytes, terms.maker,
-        0, 0, 0, *origin.numbers, _PAY, _TYPES[body.type], _CURRENCIES[body.currency], 0,
-        _ARRIVALS[body.arrival] | (_HOLD_ONLY if body.hold_only else 0) | origin.flags, given.forced, *origin.way,
+        (body.hold_lifetime_s or 0) * MICROSECONDS, 0, 0, *origin.marks, terms.client, 0, given.payload_bytes, terms.maker,
+        0, 0, 0, *origin.numbers, _PAY, TYPES[body.type], CURRENCIES[body.currency], 0,
+        ARRIVALS[body.arrival] | (HOLD_ONLY if body.hold_only else 0) | origin.flags, given.forced, *origin.way,
     )  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def _set_tier(body: control_bodies.SetTierItem, given: Given) -> bytes:
 def _set_limit(body: control_bodies.SetLimitItem, given: Given) -> bytes:
     return _pack(
         given, Kind.SET_CUSTOMER, customer=given.known[body.customer], amount=body.value or 0,
-        until_us=_time_us(body.until), payment_type=_TYPES[body.type], currency=_CURRENCIES[body.currency],
+        until_us=_time_us(body.until), payment_type=TYPES[body.type], currency=CURRENCIES[body.currency],
         flags=Flag.REMOVE if body.remove else 0, option=_LIMITS[body.limit],
     )  # fmt: skip
 
@@ -190,7 +190,7 @@ def _recover(body: control_bodies.RecoverItem, given: Given) -> bytes:
 def _move_suspense(body: control_bodies.MoveSuspense, given: Given) -> bytes:
     return _pack(
         given, Kind.RECOVER, payee=given.known[body.account], amount=body.amount_minor,
-        currency=_CURRENCIES[body.currency], option=Option.MOVE_SUSPENSE,
+        currency=CURRENCIES[body.currency], option=Option.MOVE_SUSPENSE,
     )  # fmt: skip
 
 

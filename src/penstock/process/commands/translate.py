@@ -91,11 +91,11 @@ def translate(item: Body, ids: PublicIds, terms: Terms) -> tuple[bytes, bytes]:
     """
     way = WAYS[type(item)]
     command_id = _command_id(item.id, "id")
-    known = {text: _index(ids, kind, field, text) for kind, field in way.names for text in (getattr(item, field),)}
+    known = {text: index_of(ids, kind, field, text) for kind, field in way.names for text in (getattr(item, field),)}
     rules.check(item, None)
-    payload = _payload(item, terms.payload_bytes, None)
-    forced = _forced(item, None) if terms.sandbox else 0
-    return way.pack(item, Given(*command_id, len(payload), forced, terms, known)), payload
+    payload = payload_of(item, terms.payload_bytes, None)
+    option = forced(item, None) if terms.sandbox else 0
+    return way.pack(item, Given(*command_id, len(payload), option, terms, known)), payload
 
 
 def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple[NDArray[Any], list[bytes] | None]:
@@ -107,21 +107,26 @@ def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple
     known = _indices(items, ids)
     for number, item in enumerate(items):
         rules.check(item, number)
-    payloads = [_payload(item, terms.payload_bytes, number) for number, item in enumerate(items)]
-    forced = [_forced(item, number) for number, item in enumerate(items)] if terms.sandbox else [0] * len(items)
+    payloads = [payload_of(item, terms.payload_bytes, number) for number, item in enumerate(items)]
+    options = [forced(item, number) for number, item in enumerate(items)] if terms.sandbox else [0] * len(items)
     records = [
         WAYS[type(item)].pack(item, Given(hi, lo, len(payload), force, terms, known))
-        for item, hi, lo, payload, force in zip(items, high, low, payloads, forced, strict=True)
+        for item, hi, lo, payload, force in zip(items, high, low, payloads, options, strict=True)
     ]
-    commands = np.frombuffer(b"".join(records), dtype=COMMAND)
+    commands = np.frombuffer(bytearray().join(records), dtype=COMMAND)  # that may be written to: a token comes to each
     return commands, payloads if commands["payload_bytes"].any() else None
 
 
 def _command_id(text: str, field: str) -> tuple[int, int]:
     if not _UUID7.fullmatch(text):
-        raise wrong_field(field, "not a UUIDv7", "make a UUID of version 7 (RFC 9562) for each new command")
+        raise not_uuid7(field)
     high, low = struct.unpack(">qq", bytes.fromhex(text.replace("-", "")))
     return high, low
+
+
+def not_uuid7(field: str) -> Problem:
+    """422 for a command's id that is none."""
+    return wrong_field(field, "not a UUIDv7", "make a UUID of version 7 (RFC 9562) for each new command")
 
 
 def _command_ids(items: Sequence[Body]) -> tuple[list[int], list[int]]:
@@ -132,7 +137,11 @@ def _command_ids(items: Sequence[Body]) -> tuple[list[int], list[int]]:
     return halves[::2].tolist(), halves[1::2].tolist()
 
 
-def _index(ids: PublicIds, kind: public.Kind, field: str, text: str) -> int:
+def index_of(ids: PublicIds, kind: public.Kind, field: str, text: str) -> int:
+    """The index of a public id.
+
+    :raises Problem: 422, naming the field.
+    """
     try:
         return ids.decode(kind, text)
     except BadPublicId as error:
@@ -159,13 +168,13 @@ def _first_bad(items: Sequence[Body], ids: PublicIds) -> Problem:
     try:
         for number, item in enumerate(items):
             for kind, field in WAYS[type(item)].names:
-                _index(ids, kind, f"items[{number}].{field}", getattr(item, field))
+                index_of(ids, kind, f"items[{number}].{field}", getattr(item, field))
     except Problem as problem:
         return problem
     raise AssertionError("decode and decode_many disagree on a public id")
 
 
-def _forced(item: Body, place: Place) -> int:
+def forced(item: Body, place: Place) -> int:
     """Sandbox: what the reference of an item forces, as an option."""
     if type(item) not in _FORCIBLE:
         return 0
@@ -173,7 +182,7 @@ def _forced(item: Body, place: Place) -> int:
     return sandbox.option(item.reference, pays=isinstance(item, bodies.Pay), field=field_name(place, "reference"))
 
 
-def _payload(item: Body, most_bytes: int, place: Place) -> bytes:
+def payload_of(item: Body, most_bytes: int, place: Place) -> bytes:
     """The canonical JSON of a body's free text; ``place`` is its number in a batch."""
     given: dict[str, object] = {}
     for name in _TEXTS[type(item)]:
@@ -183,6 +192,10 @@ def _payload(item: Body, most_bytes: int, place: Place) -> bytes:
         return b""
     text = msgspec.json.encode(given, order="sorted")
     if len(text) > most_bytes:
-        fix = f"keep all texts together below {most_bytes} bytes of JSON"
-        raise wrong_field(field_name(place, next(iter(given))), f"{len(text)} bytes of text", fix)
+        raise too_much_text(field_name(place, next(iter(given))), len(text), most_bytes)
     return text
+
+
+def too_much_text(field: str, size_bytes: int, most_bytes: int) -> Problem:
+    """422 for texts that no side record has room for."""
+    return wrong_field(field, f"{size_bytes} bytes of text", f"keep all texts together below {most_bytes} bytes of JSON")

@@ -57,7 +57,7 @@ class Decider:
             attempts, vectors = self._observe(state, terms, commands, times_us, moment, known, judged)
         with self._stages.time("score"):
             if self._scorer is not None and len(attempts):
-                self._judge(terms, commands[attempts], vectors, attempts, judged)
+                self._judge(terms, commands, vectors, attempts, judged)
         return judged, vectors
 
     def _observe(
@@ -72,11 +72,11 @@ class Decider:
         return attempts, round_vectors(wide, attempts)
 
     def _judge(
-        self, terms: Terms, own: NDArray[Any], vectors: NDArray[np.float16], attempts: NDArray[np.intp], judged: Judged
+        self, terms: Terms, commands: NDArray[Any], vectors: NDArray[np.float16], attempts: NDArray[np.intp], judged: Judged
     ) -> None:
         judged.model_version[attempts] = self._version
         scores = self._scores(vectors)
-        verdicts = verdicts_of(terms, own, scores)
+        verdicts = verdicts_of(terms, commands["payment_type"][attempts], commands["verification"][attempts], scores)
         verdicts[scores == UNKNOWN] = terms.without_score
         judged.score[attempts] = scores
         judged.verdict[attempts] = verdicts
@@ -97,14 +97,16 @@ class Decider:
             return np.concatenate([self._scores(vectors[:middle]), self._scores(vectors[middle:])])
 
 
-def verdicts_of(terms: Terms, commands: NDArray[Any], scores: NDArray[np.float32]) -> Int64:
-    """The verdicts (n,) on payments by their scores (n,): the strongest whose threshold is reached.
+def verdicts_of(
+    terms: Terms, types: NDArray[np.int16], verifications: NDArray[np.int16], scores: NDArray[np.float32]
+) -> Int64:
+    """The verdicts (n,) on payments by their types, their payers' verification and their scores, each (n,).
 
-    A payer who has been verified strongly enough has passed the challenge.
+    It is the strongest whose threshold is reached. A payer who has been verified strongly enough has passed the challenge.
     """
-    reached = scores[:, None] >= terms.risk[commands["payment_type"]]
+    reached = scores[:, None] >= terms.risk[types]
     verdicts = np.where(reached[:, 2], _BLOCK, np.where(reached[:, 1], _REVIEW, np.where(reached[:, 0], _CHALLENGE, _ALLOW)))
-    passed = (verdicts == _CHALLENGE) & (commands["verification"] >= terms.challenge_factors)
+    passed = (verdicts == _CHALLENGE) & (verifications >= terms.challenge_factors)
     return np.where(passed, _ALLOW, verdicts).astype(np.int64)
 
 

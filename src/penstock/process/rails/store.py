@@ -11,7 +11,8 @@ from psycopg.rows import class_row
 from penstock.contracts.bank import Entry, Notification, Party
 from penstock.contracts.commands import Kind, Option
 from penstock.contracts.states import State
-from penstock.journal.tails import IN_SPAN, Span
+from penstock.journal.stretches import Mask, Stretch
+from penstock.journal.tails import WANTED, Span
 
 Connection = AsyncConnection[Any]
 
@@ -72,7 +73,7 @@ _ASKING: Final = f"""
         WHERE lane = row.lane AND seq = CASE WHEN row.ref_seq > 0 THEN row.ref_seq ELSE row.seq END
     ) AS first ON true
     LEFT JOIN journal_side AS side ON side.lane = row.lane AND side.seq = first.seq
-    WHERE {IN_SPAN} AND row.reason = 0 AND (
+    WHERE {WANTED} AND row.reason = 0 AND (
         (row.kind = {Kind.REFUND:d} AND row.state = {State.REFUNDING:d})
         OR (row.state = {State.HELD:d} AND row.kind IN ({Kind.WITHDRAW:d}, {Kind.DECIDE_REVIEW:d}, {Kind.EXPIRE:d})
             AND first.kind = {Kind.WITHDRAW:d})
@@ -90,7 +91,7 @@ _BOOK_DEBITS: Final = f"""
         SELECT end_to_end_id FROM rail_transfer
         WHERE lane = row.lane AND payment_seq = row.ref_seq AND seq < row.seq ORDER BY seq DESC LIMIT 1
     ) AS sent ON true
-    WHERE {IN_SPAN} AND row.reason = 0 AND row.moved_minor > 0
+    WHERE {WANTED} AND row.reason = 0 AND row.moved_minor > 0
       AND (row.kind = {Kind.CLEAR:d} OR (row.kind = {Kind.RECOVER:d} AND row.option = {Option.FINISH_PAID:d}))
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
@@ -100,7 +101,7 @@ _BOOK_ARRIVALS: Final = f"""
     SELECT row.lane, row.seq, row.time_us, said.body ->> 'bank_kind', said.body ->> 'bank_reference', row.currency, row.moved_minor
     FROM journal AS row JOIN journal_side AS side ON side.lane = row.lane AND side.seq = row.seq
     CROSS JOIN LATERAL (SELECT convert_from(side.body, 'UTF8')::jsonb AS body) AS said
-    WHERE {IN_SPAN} AND row.reason = 0 AND row.moved_minor > 0 AND row.client = %(client)s
+    WHERE {WANTED} AND row.reason = 0 AND row.moved_minor > 0 AND row.client = %(client)s
       AND row.kind IN ({Kind.DEPOSIT:d}, {Kind.RETURN:d}) AND said.body ? 'bank_reference'
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
@@ -120,6 +121,16 @@ _MOVE: Final = """
     INSERT INTO rail_cursor (lane, after) VALUES (%s, %s)
     ON CONFLICT (lane) DO UPDATE SET after = greatest(rail_cursor.after, excluded.after)
 """
+
+
+def wants(stretch: Stretch, client: int) -> Mask:
+    """The rows that may ask for a credit transfer, or moved money to or from the bank; ``client``: our own."""
+    refunds = stretch.among("kind", Kind.REFUND) & stretch.among("state", State.REFUNDING)
+    sends = stretch.among("kind", Kind.WITHDRAW, Kind.DECIDE_REVIEW, Kind.EXPIRE) & stretch.among("state", State.HELD)
+    finished = stretch.among("kind", Kind.RECOVER) & stretch.among("option", Option.FINISH_PAID)
+    ours = stretch.among("kind", Kind.DEPOSIT, Kind.RETURN) & stretch.among("client", client)
+    moved = (stretch.among("kind", Kind.CLEAR) | finished | ours) & stretch.positive("moved_minor")
+    return (refunds | sends | moved) & stretch.among("reason", 0)
 
 
 async def asking(connection: Connection, span: Span) -> list[Asking]:

@@ -9,7 +9,7 @@ import structlog
 
 from penstock.contracts.bank import Party
 from penstock.contracts.ids import PublicIds
-from penstock.journal.tails import Connection, Span, Tail
+from penstock.journal.tails import Connection, Span, Tail, by_columns
 from penstock.process.rails import rules, store
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ def make_tail(ids: PublicIds, client: int) -> Tail:
             await store.add_transfer(connection, span.lane, row, name, _creditor(said), str(said.get("reference", "")))
         await store.add_bookings(connection, span, client)
 
-    return Tail(rules.TAIL, handle)
+    return Tail(rules.TAIL, handle, by_columns(lambda stretch: store.wants(stretch, client)))
 
 
 def _read(side: bytes | None) -> dict[str, Any]:

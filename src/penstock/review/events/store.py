@@ -14,7 +14,8 @@ from psycopg.rows import class_row
 
 from penstock.contracts.commands import Kind
 from penstock.contracts.states import State
-from penstock.journal.tails import IN_SPAN, Span
+from penstock.journal.stretches import Mask, Stretch
+from penstock.journal.tails import IN_SPAN, WANTED, Span, Tail, by_columns
 
 Connection = AsyncConnection[Any]
 #: The tail that notes owners: events can be read as far as it has come.
@@ -77,19 +78,19 @@ _SELECT: Final = f"""
           AND owner.customer = CASE WHEN row.kind IN ({_ABOUT_CUSTOMERS}) THEN row.customer END OFFSET 0
     ) AS customer ON true
 """  # noqa: S608 - constants
-_SCAN: Final = f"""
-    {_SELECT}
-    WHERE {IN_SPAN} AND row.kind = ANY(%(kinds)s)
+_CONCERNS: Final = """row.kind = ANY(%(kinds)s)
       AND (%(everything)s OR row.client = ANY(%(clients)s) OR first.client = ANY(%(clients)s)
            OR payer.client = ANY(%(clients)s) OR payee.client = ANY(%(clients)s) OR customer.client = ANY(%(clients)s))
     ORDER BY row.seq LIMIT %(most)s
 """
+_SCAN: Final = f"{_SELECT} WHERE {IN_SPAN} AND {_CONCERNS}"
+_SCAN_WANTED: Final = f"{_SELECT} WHERE {WANTED} AND {_CONCERNS}"
 _THESE: Final = f"{_SELECT} WHERE row.lane = %(lane)s AND row.seq = ANY(%(seqs)s)"
 _KNOWN: Final = "SELECT coalesce((SELECT seq FROM tail_cursor WHERE tail = %s AND lane = %s), 0)"
 _CUSTOMERS: Final = f"""
     INSERT INTO customer_owner (lane, customer, client)
     SELECT row.lane, row.customer, row.client FROM journal AS row
-    WHERE {IN_SPAN} AND row.kind = {int(Kind.OPEN_CUSTOMER)} AND row.state = {int(State.DONE)} ORDER BY row.seq
+    WHERE {WANTED} AND row.kind = {int(Kind.OPEN_CUSTOMER)} AND row.state = {int(State.DONE)} ORDER BY row.seq
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
 _ACCOUNTS: Final = f"""
@@ -99,13 +100,23 @@ _ACCOUNTS: Final = f"""
         SELECT client FROM customer_owner WHERE customer_owner.lane = row.lane AND customer_owner.customer = row.customer
         OFFSET 0
     ) AS owner ON true
-    WHERE {IN_SPAN} AND row.kind = {int(Kind.OPEN_ACCOUNT)} AND row.state = {int(State.DONE)} ORDER BY row.seq
+    WHERE {WANTED} AND row.kind = {int(Kind.OPEN_ACCOUNT)} AND row.state = {int(State.DONE)} ORDER BY row.seq
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
 
 
+def owners_tail() -> Tail:
+    """The tail that notes owners."""
+    return Tail(OWNERS, note_owners, by_columns(opens))
+
+
+def opens(stretch: Stretch) -> Mask:
+    """The rows that open a customer or an account."""
+    return stretch.among("kind", Kind.OPEN_CUSTOMER, Kind.OPEN_ACCOUNT) & stretch.among("state", State.DONE)
+
+
 async def note_owners(connection: Connection, span: Span) -> None:
-    """Write down whose the customers and accounts are that were opened in a span; again changes nothing."""
+    """Write down whose the customers and accounts are that were opened in what is wanted of a span; again changes nothing."""
     await connection.execute(_CUSTOMERS, span.values())
     await connection.execute(_ACCOUNTS, span.values())
 
@@ -121,9 +132,23 @@ async def scan(
     connection: Connection, span: Span, kinds: Sequence[int], clients: Sequence[int], most: int, *, everything: bool
 ) -> list[EventRow]:
     """The first ``most`` rows of a span, of some kinds of command, that any of the clients has to do with."""
+    return await _read_events(connection, _SCAN, span, kinds, clients, most, everything=everything)
+
+
+async def scan_wanted(
+    connection: Connection, span: Span, kinds: Sequence[int], clients: Sequence[int], *, everything: bool
+) -> list[EventRow]:
+    """The wanted rows of a span, of some kinds of command, that any of the clients has to do with."""
+    return await _read_events(connection, _SCAN_WANTED, span, kinds, clients, len(span.seqs), everything=everything)
+
+
+async def _read_events(
+    connection: Connection, statement: str, span: Span, kinds: Sequence[int], clients: Sequence[int], most: int,
+    *, everything: bool,
+) -> list[EventRow]:  # fmt: skip
     wanted = {**span.values(), "kinds": list(kinds), "clients": list(clients), "most": most, "everything": everything}
     async with connection.cursor(row_factory=class_row(EventRow)) as cursor:
-        return await (await cursor.execute(_SCAN, wanted)).fetchall()
+        return await (await cursor.execute(statement, wanted)).fetchall()
 
 
 async def rows_at(connection: Connection, lane: int, seqs: Sequence[int]) -> dict[int, EventRow]:

@@ -9,7 +9,7 @@ from psycopg.rows import class_row
 
 from penstock.contracts.commands import Kind
 from penstock.contracts.states import State
-from penstock.journal.tails import IN_SPAN, Span
+from penstock.journal.tails import WANTED, Span
 
 Connection = AsyncConnection[Any]
 
@@ -61,7 +61,7 @@ _REMEMBER: Final = f"""
     INSERT INTO publication (lane, kind, version, seq)
     SELECT row.lane, row.kind, CASE row.kind WHEN {int(Kind.PUBLISH)} THEN row.policy_version ELSE row.model_version END, row.seq
     FROM journal AS row
-    WHERE {IN_SPAN} AND row.state = {int(State.DONE)}
+    WHERE {WANTED} AND row.state = {int(State.DONE)}
       AND (row.kind = {int(Kind.PUBLISH)} OR row.kind = {int(Kind.PUBLISH_MODEL)} AND row.model_version > 0)
 """  # noqa: S608 - constants
 

@@ -11,7 +11,8 @@ from psycopg.rows import class_row
 
 from penstock.contracts.commands import Flag, Kind, Option
 from penstock.contracts.states import State
-from penstock.journal.tails import IN_SPAN, SIDE, Span
+from penstock.journal.stretches import Mask, Stretch
+from penstock.journal.tails import SIDE, WANTED, Span
 
 Connection = AsyncConnection[Any]
 
@@ -102,7 +103,9 @@ class Moved(NamedTuple):
 
 
 #: What may make a payment of before clear: its own row, or a later one.
-_CLEARING: Final = ", ".join(str(int(kind)) for kind in (Kind.CLEAR, Kind.RELEASE, Kind.EXPIRE, Kind.DECIDE_REVIEW))
+_CLEARS: Final = (Kind.CLEAR, Kind.RELEASE, Kind.EXPIRE, Kind.DECIDE_REVIEW)
+_CLEARING: Final = ", ".join(str(int(kind)) for kind in _CLEARS)
+_BACK: Final = (State.REFUNDED, State.RETURNED, State.CHARGED_BACK, State.REVERSED)
 #: The first row of a row's payment: one look-up for each, whatever the planner knows of the partitions.
 _FIRST: Final = """JOIN LATERAL (
         SELECT * FROM journal WHERE journal.lane = row.lane AND journal.seq = CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END
@@ -111,29 +114,38 @@ _FIRST: Final = """JOIN LATERAL (
 _CLEARED_AT_ONCE: Final = f"""
     SELECT row.seq AS payment, row.seq AS cleared_seq, row.time_us AS cleared_us, row.payer_account, row.payee_account,
         row.amount_minor, row.currency, row.payment_type, {SIDE}
-    FROM journal AS row WHERE {IN_SPAN} AND row.kind = {int(Kind.PAY)} AND row.state = {int(State.CLEARED)}
+    FROM journal AS row WHERE {WANTED} AND row.kind = {int(Kind.PAY)} AND row.state = {int(State.CLEARED)}
 """  # noqa: S608 - constants
 _CLEARED_LATER: Final = f"""
     SELECT first.seq AS payment, row.seq AS cleared_seq, row.time_us AS cleared_us, first.payer_account,
         first.payee_account, first.amount_minor, first.currency, first.payment_type,
         (SELECT body FROM journal_side WHERE journal_side.lane = first.lane AND journal_side.seq = first.seq) AS side
     FROM journal AS row {_FIRST}
-    WHERE {IN_SPAN} AND row.kind IN ({_CLEARING}) AND row.state = {int(State.CLEARED)} AND row.ref_prev_seq > 0
+    WHERE {WANTED} AND row.kind IN ({_CLEARING}) AND row.state = {int(State.CLEARED)} AND row.ref_prev_seq > 0
         AND first.kind = {int(Kind.PAY)}
 """  # noqa: S608 - constants
 _GIVEN_BACK: Final = f"""
     SELECT row.ref_seq AS payment, row.seq, row.time_us, row.kind FROM journal AS row
-    WHERE {IN_SPAN} AND row.ref_prev_seq > 0 AND row.state IN
-        ({int(State.REFUNDED)}, {int(State.RETURNED)}, {int(State.CHARGED_BACK)}, {int(State.REVERSED)})
+    WHERE {WANTED} AND row.ref_prev_seq > 0 AND row.state IN
+        ({", ".join(str(int(state)) for state in _BACK)})
     ORDER BY row.seq
 """  # noqa: S608 - constants
 _LAST_TIME: Final = "SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(until)s"
-_REMEMBER: Final = """
+_TIME: Final = "SELECT time_us FROM journal WHERE lane = %s AND seq >= %s ORDER BY seq LIMIT 1"
+#: What a payment looks like that was given back and has not been compared with any: like none.
+_LIKE_NONE: Final = uuid.UUID(int=0)
+_REMEMBER: Final = f"""
     INSERT INTO recovery_recent (lane, payment, cleared_seq, cleared_us, same, bare)
     SELECT %s, * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::uuid[], %s::boolean[])
-    ON CONFLICT (lane, payment) DO NOTHING
-"""
-_GONE: Final = "UPDATE recovery_recent SET gone = true WHERE lane = %s AND payment = ANY(%s)"
+    ON CONFLICT (lane, payment) DO UPDATE SET cleared_seq = excluded.cleared_seq, cleared_us = excluded.cleared_us,
+        same = excluded.same, bare = excluded.bare WHERE recovery_recent.same = '{_LIKE_NONE}'
+"""  # noqa: S608 - constants
+_GONE: Final = f"""
+    INSERT INTO recovery_recent (lane, payment, cleared_seq, cleared_us, same, bare, gone)
+    SELECT %s, payment, seq, time_us, '{_LIKE_NONE}', false, true
+    FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS ended (payment, seq, time_us)
+    ON CONFLICT (lane, payment) DO UPDATE SET gone = true
+"""  # noqa: S608 - constants
 _FORGET: Final = "DELETE FROM recovery_recent WHERE lane = %s AND cleared_us < %s"
 #: For each new one the nearest before it that looks the same and still stands.
 _REPEATED: Final = """
@@ -160,7 +172,7 @@ _BANK_ROWS: Final = f"""
         row.payer_account, row.payee_account, row.currency, row.payment_type, first.kind AS first_kind,
         first.flags AS first_flags, first.amount_minor AS first_amount_minor
     FROM journal AS row {_FIRST}
-    WHERE {IN_SPAN} AND row.reason = 0 AND (row.ref_seq = 0 OR row.ref_prev_seq > 0)
+    WHERE {WANTED} AND row.reason = 0 AND (row.ref_seq = 0 OR row.ref_prev_seq > 0)
         AND (first.kind = {int(Kind.DEPOSIT)} OR (first.kind = {int(Kind.WITHDRAW)} AND first.flags & {int(Flag.RAIL)} > 0))
         AND (row.ref_seq > 0 OR (row.kind = {int(Kind.WITHDRAW)} AND row.state = {int(State.HELD)}))
     ORDER BY row.seq
@@ -188,22 +200,77 @@ _SUSPENDED: Final = f"""
         row.payer_account, row.payee_account, row.moved_minor, row.currency, row.payment_type,
         CASE row.ref_seq WHEN 0 THEN 0 ELSE first.payer_account END AS owner_account
     FROM journal AS row {_FIRST}
-    WHERE {IN_SPAN} AND row.flags & {int(Flag.TO_SUSPENSE)} > 0 AND row.moved_minor > 0
+    WHERE {WANTED} AND row.flags & {int(Flag.TO_SUSPENSE)} > 0 AND row.moved_minor > 0
     ORDER BY row.seq
 """  # noqa: S608 - constants
 _MOVED: Final = f"""
     SELECT row.seq, row.time_us, row.client, row.command_id, row.payee_account, row.moved_minor, row.currency
     FROM journal AS row
-    WHERE {IN_SPAN} AND row.kind = {int(Kind.RECOVER)} AND row.option = {int(Option.MOVE_SUSPENSE)} AND row.reason = 0
+    WHERE {WANTED} AND row.kind = {int(Kind.RECOVER)} AND row.option = {int(Option.MOVE_SUSPENSE)} AND row.reason = 0
     ORDER BY row.seq
 """  # noqa: S608 - constants
 
 
+def at_once(stretch: Stretch) -> Mask:
+    """The rows that are payments and cleared at once."""
+    return stretch.among("kind", Kind.PAY) & stretch.among("state", State.CLEARED)
+
+
+def later(stretch: Stretch) -> Mask:
+    """The rows that may have cleared a payment of before."""
+    clears = stretch.among("kind", *_CLEARS) & stretch.among("state", State.CLEARED)
+    return clears & stretch.positive("ref_prev_seq")
+
+
+def gives_back(stretch: Stretch) -> Mask:
+    """The rows that gave back the last of a payment."""
+    return stretch.among("state", *_BACK) & stretch.positive("ref_prev_seq")
+
+
+def may_be_at_bank(stretch: Stretch) -> Mask:
+    """The rows that ``bank_rows`` may read: withdrawals that begin to wait, and what follows on any payment."""
+    begins = stretch.among("kind", Kind.WITHDRAW) & stretch.among("state", State.HELD)
+    begins &= ~stretch.positive("ref_seq") & stretch.flagged(Flag.RAIL)
+    follows = stretch.positive("ref_seq") & stretch.positive("ref_prev_seq")
+    return (begins | follows) & stretch.among("reason", 0)
+
+
+def in_suspense(stretch: Stretch) -> Mask:
+    """The rows that credited suspense, or moved money out of it."""
+    credits_ = stretch.flagged(Flag.TO_SUSPENSE) & stretch.positive("moved_minor")
+    moves = stretch.among("kind", Kind.RECOVER) & stretch.among("option", Option.MOVE_SUSPENSE)
+    return credits_ | (moves & stretch.among("reason", 0))
+
+
 async def cleared(connection: Connection, span: Span) -> list[Cleared]:
-    """The payments that cleared in a span."""
+    """The payments that cleared in the wanted rows of a span, in the order in which they cleared."""
     async with connection.cursor(row_factory=class_row(Cleared)) as cursor:
-        at_once = await (await cursor.execute(_CLEARED_AT_ONCE, span.values())).fetchall()
-        return at_once + await (await cursor.execute(_CLEARED_LATER, span.values())).fetchall()
+        found = await (await cursor.execute(_CLEARED_AT_ONCE, span.values())).fetchall()
+    return sorted(found + await cleared_later(connection, span), key=lambda payment: payment.cleared_seq)
+
+
+async def cleared_later(connection: Connection, span: Span) -> list[Cleared]:
+    """The payments of before that cleared in the wanted rows of a span."""
+    async with connection.cursor(row_factory=class_row(Cleared)) as cursor:
+        return await (await cursor.execute(_CLEARED_LATER, span.values())).fetchall()
+
+
+async def row_before_us(connection: Connection, lane: int, time_us: int, last: int) -> int:
+    """The last row, up to ``last``, that is older than a time; 0 = none is."""
+    older, end = 0, last + 1
+    while end - older > 1:
+        middle = (older + end) // 2
+        if await time_from(connection, lane, middle) < time_us:
+            older = middle
+        else:
+            end = middle
+    return older
+
+
+async def time_from(connection: Connection, lane: int, seq: int) -> int:
+    """The time of a row, or of the next that is there; 0 = none is."""
+    found = await (await connection.execute(_TIME, (lane, seq))).fetchone()
+    return 0 if found is None else int(found[0])
 
 
 async def given_back(connection: Connection, span: Span) -> list[Ended]:
@@ -220,16 +287,19 @@ async def last_time_us(connection: Connection, span: Span) -> int:
 
 
 async def remember(connection: Connection, lane: int, entries: Sequence[tuple[Cleared, uuid.UUID, bool]]) -> None:
-    """Keep payments for comparison: what they look like, and whether they lack a reference."""
-    rows = [(found.payment, found.cleared_seq, found.cleared_us, same, bare) for found, same, bare in entries]
-    if rows:
-        await connection.execute(_REMEMBER, (lane, *map(list, zip(*rows, strict=True))))
+    """Keep payments for comparison: what they look like, and whether they lack a reference. The first of each counts."""
+    first: dict[int, tuple[Any, ...]] = {}
+    for found, same, bare in entries:
+        first.setdefault(found.payment, (found.payment, found.cleared_seq, found.cleared_us, same, bare))
+    if first:
+        await connection.execute(_REMEMBER, (lane, *map(list, zip(*first.values(), strict=True))))
 
 
-async def set_gone(connection: Connection, lane: int, payments: Sequence[int]) -> None:
-    """Note that payments were given back: they repeat nothing and are not repeated."""
-    if payments:
-        await connection.execute(_GONE, (lane, list(payments)))
+async def set_gone(connection: Connection, lane: int, back: Sequence[Ended]) -> None:
+    """Note that payments were given back: they repeat nothing and are not repeated, now or when they are compared later."""
+    if back:
+        ended = {one.payment: (one.payment, one.seq, one.time_us) for one in back}
+        await connection.execute(_GONE, (lane, *map(list, zip(*ended.values(), strict=True))))
 
 
 async def forget(connection: Connection, lane: int, before_us: int) -> None:

@@ -7,15 +7,17 @@ from typing import Final
 from penstock.contracts.commands import Kind
 from penstock.contracts.states import State
 from penstock.contracts.words import score_told
-from penstock.journal.tails import Connection, Span, Tail, TailRow, read_span
+from penstock.journal.stretches import Mask, Stretch
+from penstock.journal.tails import Connection, Span, Tail, TailRow, by_columns, read_span
 from penstock.kit.settings import Settings
 from penstock.review.reviews import rules, store
 from penstock.review.reviews.store import Closing, NewItem
 
 NAME: Final = "reviews"
 _OPENS: Final = f"row.kind IN ({int(Kind.PAY)}, {int(Kind.WITHDRAW)}) AND row.state = {int(State.REVIEW)}"
+_ENDS: Final = (Kind.DECIDE_REVIEW, Kind.EXPIRE, Kind.CANCEL)
 #: Only these end a review, see contracts/states.py, and the first row after the payment's own is the one that does.
-_ENDINGS: Final = ", ".join(str(int(kind)) for kind in (Kind.DECIDE_REVIEW, Kind.EXPIRE, Kind.CANCEL))
+_ENDINGS: Final = ", ".join(str(int(kind)) for kind in _ENDS)
 _CLOSES: Final = f"row.kind IN ({_ENDINGS}) AND row.ref_seq > 0 AND row.ref_prev_seq = row.ref_seq"
 
 
@@ -32,7 +34,14 @@ def make_tail(settings: Settings) -> Tail:
         await store.add(connection, items)
         await store.close(connection, [_closing(row, span.lane) for row in rows if row.ref_seq])
 
-    return Tail(NAME, handle)
+    return Tail(NAME, handle, by_columns(wants))
+
+
+def wants(stretch: Stretch) -> Mask:
+    """The rows that open or may close a review."""
+    opens = stretch.among("kind", Kind.PAY, Kind.WITHDRAW) & stretch.among("state", State.REVIEW)
+    first_after: Mask = stretch.column("ref_prev_seq") == stretch.column("ref_seq")
+    return opens | (stretch.among("kind", *_ENDS) & stretch.positive("ref_seq") & first_after)
 
 
 def _item(row: TailRow, lane: int, settings: Settings, rates: dict[int, int]) -> NewItem:

@@ -28,6 +28,7 @@ from penstock.review.verify.payments import Payments
 from penstock.review.verify.policies import Policies
 from penstock.review.verify.ranges import check_ranges
 from penstock.review.verify.read import READERS, Chunk, Reader
+from penstock.review.verify.records import check_records
 from penstock.review.verify.reviews import Reviews
 from penstock.review.verify.sides import check_sides
 from penstock.review.verify.vectors import Vectors
@@ -37,7 +38,7 @@ from penstock.review.verify.verdicts import Verdicts
 CHUNK_ROWS: Final = 100_000
 #: The checks in the order in which they are told.
 CHECKS: Final = (
-    "sequence", "time", "batches", "digest", "encoding", "lane", "side_records", "features", "range", "numbering",
+    "sequence", "record", "time", "batches", "digest", "encoding", "lane", "side_records", "features", "range", "numbering",
     "accounts", "ownership", "approvals", "declined", "state", "payments", "authorised", "left", "fees", "holds", "reviews",
     "expiry", "models", "verdicts", "labels", "freezes", "suspense", "balances", "sums", "policy", "business_day", "limits",
     "ids", "links", "checkpoint", "heads",
@@ -100,6 +101,7 @@ class LaneAudit:
         with ExitStack() as stack:
             ids = stack.enter_context(Ids(self._lane, self._reader, self._findings))
             for chunk in self._chunks(last_seq, compare.stops() if compare else set()):
+                check_records(chunk.rows, self._lane, self._findings)
                 chain.feed(chunk.first, chunk.last, chunk.rows)
                 self._feed(chunk, ids)
                 if compare:

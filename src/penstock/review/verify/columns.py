@@ -1,13 +1,13 @@
-"""The journal's columns, as the auditor reads them: on the wire of a binary COPY, and in canonical encoding.
+"""The journal's rows, as the auditor reads them: the stored record is their canonical encoding.
 
-Written from ``docs/journal-format.md`` and ``journal/schema.sql`` alone; it shares no code with the
+Written from ``docs/journal-format.md`` alone; no column that the database computes is believed. It shares no code with the
 writer, so that a mistake there shows as a difference here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,44 +37,33 @@ _CANONICAL: Final = (
 )  # fmt: skip
 
 CANONICAL: Final = np.dtype([(name, kind if kind.startswith("V") else f"<{kind}") for name, kind in _CANONICAL])
-#: The database's columns that are read, in the order in which they are asked for.
-SELECTED: Final = tuple(
-    "command_id" if name == "id_hi" else name for name, _ in _CANONICAL if name not in ("id_lo", "lane")
-)
+#: Bytes of a record with a vector, and of one without: the vector is last, and left out as a whole.
+RECORD_BYTES: Final = CANONICAL.itemsize
+BARE_BYTES: Final = RECORD_BYTES - FEATURE_BYTES
+#: What is read of a row, as it comes on the wire: behind it lie the record's bytes, however many there are.
+SELECTED: Final = "seq, record"
+_HEAD: Final = np.dtype([("fields", ">i2"), ("seq_bytes", ">i4"), ("seq", ">i8"), ("record_bytes", ">i4")])
 #: The columns that checks work on, all widened to int64.
 _WORKED: Final = tuple(name for name, kind in _CANONICAL if kind.startswith("i") and name != "lane")
 _BLOCK: Final = 2048
 
 
-def _wire() -> np.dtype[np.void]:
-    fields: list[tuple[str, str]] = [("fields", ">i2")]
-    for name, kind in _CANONICAL:
-        if name == "lane":
-            continue
-        if name != "id_lo":  # the uuid's halves share one length word
-            fields.append((f"length_{name}", ">i4"))
-        fields.append((name, kind if kind.startswith("V") else f">{kind}"))
-    return np.dtype([*fields, ("length_vector_bytes", ">i4"), ("vector_bytes", ">i4")])
-
-
-WIRE: Final = _wire()
-
-
 class Unreadable(ValueError):
-    """The rows of a chunk do not have the fixed width: a column is NULL, or a hash or a vector has another length."""
+    """What came is not a sequence and a record: the table has other columns."""
 
 
 @dataclass(frozen=True)
 class Rows:
     """A run of journal rows of one lane, in order of ``seq``.
 
-    ``columns`` name → int64 (n,); ``canonical`` the rows in canonical encoding (n,) of 458 bytes, zeros where there is no
-    vector; ``vector_bytes`` int64 (n,): how long the vector in the table is, -1 = NULL.
+    ``columns`` name → int64 (n,): what the records hold, but ``seq`` is the table's own column; ``canonical`` the rows in
+    canonical encoding (n,) of 458 bytes, zeros where there is no vector (a record of another length is padded or cut);
+    ``record_bytes`` int64 (n,): how long the record in the table is.
     """
 
     columns: dict[str, IntArray]
     canonical: NDArray[np.void]
-    vector_bytes: IntArray
+    record_bytes: IntArray
 
     def __getitem__(self, name: str) -> IntArray:
         return self.columns[name]
@@ -84,7 +73,12 @@ class Rows:
 
     def replace(self, **columns: IntArray) -> Rows:
         """The same rows with other numbers to work on; the canonical bytes stay as they were read."""
-        return Rows(self.columns | columns, self.canonical, self.vector_bytes)
+        return Rows(self.columns | columns, self.canonical, self.record_bytes)
+
+    @property
+    def vector_bytes(self) -> IntArray:
+        """How many bytes of a vector each row has (n,), -1 = none."""
+        return np.where(self.record_bytes > BARE_BYTES, self.record_bytes - BARE_BYTES, -1)
 
     def vectors(self, place: IntArray) -> NDArray[np.float16]:
         """The feature vectors (k, 64) of some rows (k,)."""
@@ -97,31 +91,40 @@ class Rows:
         return scores
 
 
-def parse_rows(data: bytes | memoryview, lane: int) -> Rows:
-    """Read the body of a binary COPY (header and trailer removed) of ``SELECTED`` and the vectors' lengths.
+def parse_rows(data: memoryview, sizes: IntArray) -> Rows:
+    """Read rows as they came: ``data`` are the rows of a binary COPY of ``SELECTED`` one after another, of ``sizes`` bytes.
 
-    :raises Unreadable: when a row has not the fixed width.
+    :raises Unreadable: when a row is not of that form.
     """
-    count, rest = divmod(len(data), WIRE.itemsize)
-    wire = np.frombuffer(data, dtype=WIRE, count=count)
-    # Only side_hash, features and a NULL can change a row's width. The first row that deviates shows in one of these.
-    lengths = (wire["length_side_hash"] != 32) | (wire["length_features"] != FEATURE_BYTES)
-    if rest or lengths.any() or (wire["fields"] != len(SELECTED) + 1).any():
+    starts = np.cumsum(sizes) - sizes
+    if len(sizes) and sizes.min() < _HEAD.itemsize:
         raise Unreadable
-    return _convert(wire, lane)
+    heads = _windows(data, _HEAD.itemsize, 1)[starts].view(_HEAD)
+    length = sizes - _HEAD.itemsize
+    if (heads["fields"] != 2).any() or (heads["seq_bytes"] != 8).any() or (heads["record_bytes"] != length).any():
+        raise Unreadable
+    canonical = np.zeros(len(sizes), dtype=CANONICAL)
+    for each in np.unique(length):
+        _fill(canonical, length == each, data, starts + _HEAD.itemsize, min(int(each), RECORD_BYTES))
+    return Rows(_widen(canonical) | {"seq": heads["seq"].astype(np.int64)}, canonical, length)
 
 
-def _convert(wire: NDArray[Any], lane: int) -> Rows:
-    count = len(wire)
-    columns = {name: np.empty(count, dtype=np.int64) for name in _WORKED}
-    canonical = np.empty(count, dtype=CANONICAL)
-    canonical["lane"] = lane
-    names = [name for name, _ in _CANONICAL if name != "lane"]
-    for start in range(0, count, _BLOCK):  # blocks that stay in the processor's cache
+def _fill(canonical: NDArray[np.void], wanted: BoolArray, data: memoryview, starts: IntArray, size: int) -> None:
+    """Copy the first ``size`` bytes of the wanted records."""
+    if size:
+        _windows(canonical.view(np.uint8), size, RECORD_BYTES)[wanted] = _windows(data, size, 1)[starts[wanted]]
+
+
+def _windows(octets: memoryview | NDArray[np.uint8], size: int, step: int) -> NDArray[np.void]:
+    """The windows of ``size`` bytes, one each ``step`` bytes."""
+    count = max((len(octets) - size) // step + 1, 0)
+    return np.ndarray(count, np.dtype((np.void, size)), octets, 0, (step,))
+
+
+def _widen(canonical: NDArray[np.void]) -> dict[str, IntArray]:
+    columns = {name: np.empty(len(canonical), dtype=np.int64) for name in _WORKED}
+    for start in range(0, len(canonical), _BLOCK):  # blocks that stay in the processor's cache
         block = slice(start, start + _BLOCK)
-        part, encoded = wire[block], canonical[block]
-        for name in names:
-            encoded[name] = part[name]
         for name in _WORKED:
-            columns[name][block] = part[name]
-    return Rows(columns, canonical, wire["vector_bytes"].astype(np.int64))
+            columns[name][block] = canonical[name][block]
+    return columns

@@ -1,13 +1,13 @@
 """All that the auditor asks of the database: one snapshot, read by several connections at once.
 
-Rows come by ranges of the primary key as binary COPY. PostgreSQL needs about 4 µs to send a row, more
-than the checks need, so ranges are fetched ahead on ``READERS`` connections that share the snapshot.
+Rows come by ranges of the primary key as binary COPY. Ranges are fetched ahead on ``READERS`` connections that share the snapshot.
 """
 
 from __future__ import annotations
 
-import select
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import uuid
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +15,11 @@ from queue import SimpleQueue
 from typing import Any, Final
 
 import numpy as np
+import psycopg
 from psycopg import Connection, sql
-from psycopg.pq import ExecStatus
 
-from penstock.review.verify.columns import FEATURE_BYTES, SELECTED, IntArray, Rows, Unreadable, parse_rows
+from penstock.kit import db
+from penstock.review.verify.columns import SELECTED, IntArray, Rows, Unreadable, parse_rows
 
 AnyConnection = Connection[tuple[Any, ...]]
 READERS: Final = 2
@@ -26,13 +27,6 @@ _HEADER_BYTES: Final = 19
 _TRAILER: Final = b"\xff\xff"
 _BATCHES_AT_ONCE: Final = 10_000
 _ROWS_AT_ONCE: Final = 10_000
-_NO_VECTOR: Final = f"decode(repeat('00', {FEATURE_BYTES}), 'hex')"
-#: How the columns are read whose width could vary; and so that it cannot.
-_PLAIN: Final = {"features": f"coalesce(features, {_NO_VECTOR}) AS features"}
-_PADDED: Final = {
-    "side_hash": "substring(side_hash || decode(repeat('00', 32), 'hex') for 32) AS side_hash",
-    "features": f"substring(coalesce(features, '') || {_NO_VECTOR} for {FEATURE_BYTES}) AS features",
-}
 
 
 class CannotVerify(RuntimeError):
@@ -75,13 +69,12 @@ class Sides:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows ``first`` to ``last`` of a lane with their side records; ``misshapen`` names rows with odd widths."""
+    """Rows ``first`` to ``last`` of a lane with their side records."""
 
     first: int
     last: int
     rows: Rows
     sides: Sides
-    misshapen: list[int]
 
 
 class Reader:
@@ -135,8 +128,11 @@ class Reader:
 
     def ids_at(self, lane: int, seqs: Sequence[int]) -> dict[int, tuple[int, str]]:
         """Client and command id of single rows."""
-        query = "SELECT seq, client, command_id::text FROM journal WHERE lane = %s AND seq = ANY(%s)"
-        return {seq: (client, name) for seq, client, name in self._main.execute(query, [lane, list(seqs)])}
+        found: dict[int, tuple[int, str]] = {}
+        for rows in self.rows_at(lane, seqs):
+            numbers = zip(*(rows[name].tolist() for name in ("seq", "client", "id_hi", "id_lo")), strict=True)
+            found |= {seq: (client, _uuid(upper, lower)) for seq, client, upper, lower in numbers}
+        return found
 
     def rows_at(self, lane: int, seqs: Sequence[int]) -> Iterator[Rows]:
         """Single rows in order of ``seq``, in runs; those that do not exist are left out."""
@@ -144,7 +140,7 @@ class Reader:
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
             named = ",".join(str(int(seq)) for seq in wanted[start : start + _ROWS_AT_ONCE])
             where = f"WHERE lane = {int(lane)} AND seq = ANY('{{{named}}}'::bigint[]) ORDER BY seq"
-            yield _parse_padded(_copy_body(self._main, _select(_PADDED, where)), lane)
+            yield _read_rows(self._main, where)
 
     def fetch(self, lane: int, first: int, last: int) -> Future[Chunk]:
         """Begin to read rows ``first`` to ``last``."""
@@ -153,8 +149,8 @@ class Reader:
     def _fetch(self, lane: int, first: int, last: int) -> Chunk:
         connection = self._free.get()
         try:
-            rows, misshapen = _read_rows(connection, lane, first, last)
-            return Chunk(first, last, rows, _read_sides(connection, lane, first, last), misshapen)
+            rows = _read_rows(connection, _where(lane, first, last))
+            return Chunk(first, last, rows, _read_sides(connection, lane, first, last))
         finally:
             self._free.put(connection)
 
@@ -197,36 +193,15 @@ def _begin(connection: AnyConnection, snapshot: str | None = None) -> None:
         connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
 
 
-def _read_rows(connection: AnyConnection, lane: int, first: int, last: int) -> tuple[Rows, list[int]]:
-    """The rows, and those whose side hash has another length than 32; these, like vectors, are read as if padded or cut."""
-    data = _copy_body(connection, _rows_query(_PLAIN, lane, first, last))
-    misshapen: list[int] = []
+def _read_rows(connection: AnyConnection, where: str) -> Rows:
+    query = f"SELECT {SELECTED} FROM journal {where}"  # noqa: S608 - our words and ints
     try:
-        rows = parse_rows(data, lane)
-    except Unreadable:
-        query = "SELECT seq FROM journal WHERE lane = %s AND seq BETWEEN %s AND %s AND octet_length(side_hash) <> 32"
-        misshapen = [seq for (seq,) in connection.execute(query, [lane, first, last])]
-        rows = _parse_padded(_copy_body(connection, _rows_query(_PADDED, lane, first, last)), lane)
-    return rows, misshapen
-
-
-def _parse_padded(data: memoryview, lane: int) -> Rows:
-    try:
-        return parse_rows(data, lane)
+        return parse_rows(*_copy_body(connection, query))
     except Unreadable as error:
         raise CannotVerify(
             "the table journal has not the columns of docs/journal-format.md (a column is NULL or has another "
-            "type); compare it with src/penstock/journal/schema.sql"
+            "type); compare it with src/penstock/journal/migrations/versions/0008_record.sql"
         ) from error
-
-
-def _rows_query(how: Mapping[str, str], lane: int, first: int, last: int) -> str:
-    return _select(how, _where(lane, first, last))
-
-
-def _select(how: Mapping[str, str], where: str) -> str:
-    columns = ", ".join(how.get(name, name) for name in SELECTED)
-    return f"SELECT {columns}, coalesce(octet_length(features), -1) FROM journal {where}"  # noqa: S608 - our words and ints
 
 
 def _where(lane: int, first: int, last: int) -> str:
@@ -250,32 +225,28 @@ def _copy_messages(connection: AnyConnection, query: str) -> list[bytes]:
     return [message for message in messages if message]
 
 
-def _copy_body(connection: AnyConnection, query: str) -> memoryview:
-    """All rows of a binary COPY of a query, one after another."""
-    body = bytearray()
-    _copy(connection, query, body.extend)
-    return memoryview(body)[_HEADER_BYTES : -len(_TRAILER)]
+def _copy_body(connection: AnyConnection, query: str) -> tuple[memoryview, IntArray]:
+    """All rows of a binary COPY of a query, one after another, and the bytes of each (n,)."""
+    body, sizes = bytearray(), array("q")
+
+    def keep(message: memoryview) -> None:
+        body.extend(message)
+        sizes.append(len(message))
+
+    _copy(connection, query, keep)
+    sizes[0] -= _HEADER_BYTES  # the header and the trailer may be messages of their own
+    sizes[-1] -= len(_TRAILER)
+    lengths = np.array(sizes, dtype=np.int64)
+    return memoryview(body)[_HEADER_BYTES : -len(_TRAILER)], lengths[lengths > 0]
 
 
 def _copy(connection: AnyConnection, query: str, keep: Callable[[memoryview], object]) -> None:
-    """Hand over each message of a binary COPY of a query; the first begins with the header, the last ends with the trailer.
+    """Hand over each message of a binary COPY of a query."""
+    try:
+        db.copy_out(connection, sql.SQL("COPY ({}) TO STDOUT (FORMAT BINARY)").format(sql.SQL(query)), keep)
+    except psycopg.Error as error:
+        raise CannotVerify(f"the journal cannot be read: {error}") from error
 
-    libpq is asked directly: psycopg's own loop needs several times as long for a row.
-    """
-    link = connection.pgconn
-    result = link.exec_(f"COPY ({query}) TO STDOUT (FORMAT BINARY)".encode())
-    if result.status != ExecStatus.COPY_OUT:
-        raise CannotVerify(f"the journal cannot be read: {link.error_message.decode(errors='replace').strip()}")
-    take = link.get_copy_data
-    while True:
-        size, message = take(1)
-        if size > 0:
-            keep(message)
-        elif size == 0:  # nothing has arrived yet; wait without holding the interpreter
-            select.select([link.socket], [], [])
-            link.consume_input()
-        else:
-            break
-    while (ended := link.get_result()) is not None:
-        if ended.status != ExecStatus.COMMAND_OK:
-            raise CannotVerify(f"reading the journal broke off: {link.error_message.decode(errors='replace').strip()}")
+
+def _uuid(upper: int, lower: int) -> str:
+    return str(uuid.UUID(int=(upper & 2**64 - 1) << 64 | lower & 2**64 - 1))

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
@@ -40,6 +42,10 @@ class Claim(NamedTuple):
 
 
 _OPEN: Final = f"SELECT {', '.join(Open._fields)} FROM webhook WHERE enabled ORDER BY webhook"  # noqa: S608 - constants
+#: One value, so that many accounts cost little.
+_ACCOUNTS: Final = """
+    SELECT coalesce(string_agg(int8send(account), ''), '') FROM account_owner WHERE lane = %s AND client = ANY(%s)
+"""
 _ADD: Final = """
     INSERT INTO webhook_delivery (webhook, lane, seq, type, begun_at, due_at)
     SELECT made.webhook, %(lane)s, made.seq, made.type, %(now)s, %(now)s
@@ -119,6 +125,14 @@ async def open_endpoints(connection: Connection) -> list[Open]:
     """The endpoints that take events."""
     async with connection.cursor(row_factory=class_row(Open)) as cursor:
         return await (await cursor.execute(_OPEN)).fetchall()
+
+
+async def accounts_of(connection: Connection, lane: int, clients: Sequence[int]) -> NDArray[np.int64]:
+    """The accounts of some clients, as far as their owners have been noted."""
+    async with connection.cursor(binary=True) as cursor:
+        found = await (await cursor.execute(_ACCOUNTS, (lane, list(clients)))).fetchone()
+    assert found is not None  # an aggregate has one row
+    return np.frombuffer(found[0], ">i8").astype(np.int64)
 
 
 async def add(connection: Connection, lane: int, made: Sequence[tuple[int, int, str]], now: datetime) -> None:

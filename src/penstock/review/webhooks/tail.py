@@ -13,11 +13,13 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 
 from penstock.contracts.events import EVENT_TYPES, choose_types
+from penstock.journal.stretches import Mask, Stretch
 from penstock.journal.tails import Span, Tail
 from penstock.review.events import rules as events
 from penstock.review.events import store as event_store
 from penstock.review.events.store import EventRow
 from penstock.review.webhooks import queue
+from penstock.review.webhooks.concerned import Concerned
 from penstock.review.webhooks.queue import Open
 
 Connection = AsyncConnection[Any]
@@ -27,15 +29,21 @@ _ALL: Final = frozenset(EVENT_TYPES)
 
 def webhooks_tail(now: Callable[[], datetime]) -> Tail:
     """The tail; ``now`` is the time of its deliveries."""
+    concerned = Concerned(NAME)
 
     async def handle(connection: Connection, span: Span) -> None:
         await make_deliveries(connection, span, now())
 
-    return Tail(NAME, handle)
+    async def look(connection: Connection, stretch: Stretch) -> Mask:
+        endpoints = await queue.open_endpoints(connection)
+        kinds = events.kinds_of(frozenset().union(*(chosen(endpoint.types) for endpoint in endpoints)))
+        return event_store.opens(stretch) | await concerned.rows(connection, stretch, endpoints, kinds)
+
+    return Tail(NAME, handle, look)
 
 
 async def make_deliveries(connection: Connection, span: Span, now: datetime) -> None:
-    """Make the deliveries of the events in a span."""
+    """Make the deliveries of the events among what is wanted of a span."""
     await event_store.note_owners(connection, span)  # this tail may be ahead of the one that notes them
     endpoints = await queue.open_endpoints(connection)
     if not endpoints:
@@ -44,8 +52,7 @@ async def make_deliveries(connection: Connection, span: Span, now: datetime) -> 
     kinds = events.kinds_of(frozenset().union(*wanted.values()))
     clients = sorted({endpoint.client for endpoint in endpoints})
     everything = any(endpoint.all_clients for endpoint in endpoints)
-    most = span.until - span.after
-    rows = await event_store.scan(connection, span, kinds, clients, most, everything=everything)
+    rows = await event_store.scan_wanted(connection, span, kinds, clients, everything=everything)
     made = [delivery for row in rows for delivery in _of_row(row, endpoints, wanted)]
     if made:
         await queue.add(connection, span.lane, made, now)

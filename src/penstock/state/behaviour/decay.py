@@ -69,7 +69,8 @@ def after_ticks(value: int, ticks: int) -> int:
     halvings = ticks >> 12
     if halvings > 38:
         return 0
-    return ((value * np.int64(_FACTORS[ticks & 4095])) >> 24) >> halvings
+    factor: Any = np.int64(_FACTORS[ticks & 4095])
+    return ((value * factor) >> 24) >> halvings
 
 
 @kernel
