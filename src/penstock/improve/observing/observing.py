@@ -13,6 +13,7 @@ from penstock.contracts.features import SLOTS
 from penstock.improve.history.columns import History
 from penstock.improve.observing.events import events_of
 from penstock.process.decide.features import UNKNOWNS, make_scratch, observe_events
+from penstock.process.decide.rounding import round_vectors
 from penstock.state.behaviour.events import ATTEMPT
 from penstock.state.tables import Capacity, State, reserve
 
@@ -56,7 +57,7 @@ def replay(history: History, progress: Callable[[int], None] | None = None) -> O
         started = time.perf_counter_ns()
         wide[:] = UNKNOWNS
         observe_events(state, piece, scratch, wide[: len(piece)])
-        own = wide[: len(piece)][is_attempt[first : first + len(piece)]].astype(np.float16)
+        own = round_vectors(wide, np.flatnonzero(is_attempt[first : first + len(piece)]))
         spent_ns += time.perf_counter_ns() - started
         vectors[done : done + len(own)] = own
         done += len(own)

@@ -14,6 +14,7 @@ from penstock.contracts.policy import VERDICTS
 from penstock.kit.stages import Stages
 from penstock.process.decide.attempts import Moment, events_of_commands, name_parties
 from penstock.process.decide.features import make_scratch, observe_events
+from penstock.process.decide.rounding import round_vectors
 from penstock.process.decide.scoring import BadScore, Scorer
 from penstock.process.post.terms import Int64, Judged, Known, Terms, make_judged
 from penstock.state.tables import State
@@ -68,7 +69,7 @@ class Decider:
         wide = self._wide[: len(commands)]
         observe_events(state, events, self._scratch, wide)
         attempts = np.flatnonzero(judged.attempt)
-        return attempts, wide[attempts].astype(np.float16)
+        return attempts, round_vectors(wide, attempts)
 
     def _judge(
         self, terms: Terms, commands: NDArray[Any], vectors: NDArray[np.float16], attempts: NDArray[np.intp], judged: Judged

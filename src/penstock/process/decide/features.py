@@ -16,7 +16,6 @@ from penstock.contracts.features import FEATURES, SLOTS, UNKNOWN, Entity
 from penstock.kit.kernels import kernel
 from penstock.process.decide.measures import (
     MEASURES,
-    PARTS,
     measure_entity,
     measure_pair,
     measure_payee,
@@ -36,30 +35,30 @@ _INSTRUMENT, _CATEGORY = int(Entity.INSTRUMENT), int(Entity.CATEGORY)
 _PAYER_PAYEE, _PAYER_PLACE = int(Entity.PAYER_PAYEE), int(Entity.PAYER_PLACE)
 assert PAIRS == (Entity.PAYER_PAYEE, Entity.PAYER_DEVICE, Entity.PAYER_NETWORK, Entity.PAYER_PLACE)
 
-#: The slots of each entity, -1 after the last, the parts of measures that it needs, and the measure in each slot.
-_SLOTS_OF = np.full((len(Entity), SLOTS), -1, dtype=np.int64)
-for _entity in Entity:
-    _own = [feature.slot for feature in FEATURES if feature.entity == _entity]
-    _SLOTS_OF[_entity, : len(_own)] = _own
-_PARTS_OF = np.array(
-    [sum({PARTS[f.measure] for f in FEATURES if f.entity == entity and f.measure in PARTS}) for entity in Entity],
-    dtype=np.int64,
+#: What is wanted of each entity, as bits by ``Measure``: what no feature of it needs is not measured.
+_WANTED = np.array(
+    [sum(1 << feature.measure for feature in FEATURES if feature.entity == entity) for entity in Entity], dtype=np.int64
 )
-_MEASURE_OF = np.array([feature.measure for feature in FEATURES], dtype=np.int64)
-#: What a vector says of an entity that the caller did not name.
+#: The entity and the measure in each slot.
+_ENTITY_OF = np.array([feature.entity for feature in FEATURES], dtype=np.uint64)
+_MEASURE_OF = np.array([feature.measure for feature in FEATURES], dtype=np.uint64)
+#: What a vector says of an entity that the caller did not name, …
 UNKNOWNS: Final[NDArray[np.float32]] = np.array([feature.unknown for feature in FEATURES], dtype=np.float32)
+#: … and the measures of all entities before anything is known.
+_NOTHING = np.full((len(Entity), MEASURES), UNKNOWN)
+_NOTHING[_ENTITY_OF, _MEASURE_OF] = UNKNOWNS
 
 
 class Scratch(NamedTuple):
     """The kernel's room to work in."""
 
-    measures: NDArray[np.float64]  # of one entity
+    measures: NDArray[np.float64]  # (entities, MEASURES)
     parties: NDArray[np.int64]  # (AHEAD, WIDTH) of the events that memory was asked for
 
 
 def make_scratch() -> Scratch:
     """Room to describe events in; what it holds means nothing between calls."""
-    return Scratch(np.full(MEASURES, UNKNOWN), make_parties(AHEAD))
+    return Scratch(_NOTHING.copy(), make_parties(AHEAD))
 
 
 @kernel
@@ -82,65 +81,37 @@ def observe_events(state: Any, events: Any, scratch: Any, vectors: Any) -> None:
 
 
 @kernel
-def describe(state: Any, event: Any, parties: Any, now: Any, scratch: Any, vector: Any) -> None:
+def describe(state: Any, event: Any, parties: Any, now: Any, measures: Any, vector: Any) -> None:
     """Fill the vector (64,) of an attempt, and note in the event which pairs are new."""
-    amount = event["amount_minor"]
-    for slot in range(SLOTS):
-        vector[slot] = UNKNOWNS[slot]
-    _begin(scratch)
-    measure_payment(event, scratch)
-    _take(_PAYMENT, scratch, vector)
-    payer, payee = event["payer"], event["payee"]
-    _begin(scratch)
-    measure_entity(state.payers[payer], _PARTS_OF[_PAYER], now, amount, scratch)
-    measure_payer(state.payers[payer], event, now, scratch)
-    _take(_PAYER, scratch, vector)
+    for entity in range(_NOTHING.shape[0]):
+        for measure in range(MEASURES):
+            measures[entity, measure] = _NOTHING[entity, measure]
+    payer, payee, amount = event["payer"], event["payee"], event["amount_minor"]
+    measure_payment(event, measures[_PAYMENT])
+    measure_entity(state.payers[payer], _WANTED[_PAYER], now, amount, measures[_PAYER])
+    measure_payer(state.payers[payer], event, now, measures[_PAYER])
     if payee > 0:
-        _begin(scratch)
-        measure_entity(state.payees[payee], _PARTS_OF[_PAYEE], now, amount, scratch)
-        measure_payee(state.payees[payee], now, scratch)
-        _take(_PAYEE, scratch, vector)
+        measure_entity(state.payees[payee], _WANTED[_PAYEE], now, amount, measures[_PAYEE])
+        measure_payee(state.payees[payee], now, measures[_PAYEE])
     for kind in range(_INSTRUMENT, _CATEGORY + 1):
         if parties[kind] != 0:
-            _describe_entity(state, parties, kind, now, amount, scratch, vector)
+            way = seek_entity(state.entities, parties, kind)
+            place, column = state.entities[set_of(state.entities, parties[kind])], entity_column(way)
+            record = place[column : column + at.ENTITY_WIDTH] if way >= 0 else state.payees[0, : at.ENTITY_WIDTH]
+            measure_entity(record, _WANTED[kind], now, amount, measures[kind])
+    event["novel"] = _describe_pairs(state.pairs, parties, now.time_us, measures)
+    for slot in range(SLOTS):
+        vector[slot] = measures[_ENTITY_OF[slot], _MEASURE_OF[slot]]
+
+
+@kernel
+def _describe_pairs(pairs: Any, parties: Any, time_us: int, measures: Any) -> int:
+    """Which pairs are new, as bits."""
     novel = 0
     for kind in range(_PAYER_PAYEE, _PAYER_PLACE + 1):
-        if parties[kind] != 0 and _describe_pair(state.pairs, parties, kind, now.time_us, scratch, vector):
-            novel |= 1 << (kind - _PAYER_PAYEE)
-    event["novel"] = novel
-
-
-@kernel
-def _begin(scratch: Any) -> None:
-    for measure in range(MEASURES):
-        scratch[measure] = UNKNOWN
-
-
-@kernel
-def _take(entity: int, scratch: Any, vector: Any) -> None:
-    """Copy the measures that the registry has chosen for an entity into their slots."""
-    for k in range(SLOTS):
-        slot = _SLOTS_OF[entity, k]
-        if slot < 0:
-            return
-        vector[slot] = scratch[_MEASURE_OF[slot]]
-
-
-@kernel
-def _describe_entity(state: Any, parties: Any, kind: int, now: Any, amount: int, scratch: Any, vector: Any) -> None:
-    way = seek_entity(state.entities, parties, kind)
-    place, column = state.entities[set_of(state.entities, parties[kind])], entity_column(way)
-    _begin(scratch)
-    record = place[column : column + at.ENTITY_WIDTH] if way >= 0 else state.payees[0, : at.ENTITY_WIDTH]
-    measure_entity(record, _PARTS_OF[kind], now, amount, scratch)
-    _take(kind, scratch, vector)
-
-
-@kernel
-def _describe_pair(pairs: Any, parties: Any, kind: int, time_us: int, scratch: Any, vector: Any) -> bool:
-    """Whether the pair is new."""
-    way = seek_pair(pairs, parties, kind)
-    _begin(scratch)
-    measure_pair(pairs[set_of(pairs, parties[kind])], pair_column(way) if way >= 0 else -1, time_us, scratch)
-    _take(kind, scratch, vector)
-    return way < 0
+        if parties[kind] != 0:
+            way = seek_pair(pairs, parties, kind)
+            place = pairs[set_of(pairs, parties[kind])]
+            measure_pair(place, pair_column(way) if way >= 0 else -1, time_us, measures[kind])
+            novel |= (1 if way < 0 else 0) << (kind - _PAYER_PAYEE)
+    return novel

@@ -1,7 +1,7 @@
 """Measures: what the memory says of an entity just before an attempt, each as its registry term defines it. Kernels.
 
-They fill a scratch (``MEASURES``,) of float64 by the numbers of ``contracts.features.Measure``. The
-scratch is UNKNOWN throughout before, so what is not written stays unknown.
+They fill a scratch (``MEASURES``,) of float64 by the numbers of ``contracts.features.Measure``. It says unknown
+throughout before, so what is not written stays unknown.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from penstock.contracts.features import MOST_EXTRA, MOST_SIGNED, UNKNOWN_SIGNED, Measure
+from penstock.contracts.features import MOST_EXTRA, MOST_SIGNED, Measure
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
 from penstock.state.behaviour.decay import (
@@ -43,15 +43,6 @@ from penstock.state.behaviour.records import (
 )
 
 MEASURES: Final = max(Measure) + 1
-#: Measures that are taken together, as bits: what no feature of an entity needs is not measured.
-PAST, FREQUENCY, PARTNERS, DEVIATION, LABELS = 1, 2, 4, 8, 16
-PARTS: Final = {
-    Measure.SEEN: PAST, Measure.AGE: PAST, Measure.GAP: PAST,
-    Measure.COUNT_HOUR: FREQUENCY, Measure.COUNT_DAY: FREQUENCY, Measure.COUNT_WEEK: FREQUENCY, Measure.SUM_DAY: FREQUENCY,
-    Measure.PARTNERS: PARTNERS, Measure.AMOUNT_RATIO: DEVIATION, Measure.AMOUNT_Z: DEVIATION,
-    Measure.GENUINE: LABELS, Measure.FRAUD_SHARE: LABELS, Measure.FRAUD_GAP: LABELS,
-    Measure.FRAUD_RUN: LABELS,
-}  # fmt: skip
 _SEEN, _AGE, _GAP = int(Measure.SEEN), int(Measure.AGE), int(Measure.GAP)
 _COUNT_HOUR, _COUNT_DAY, _COUNT_WEEK = int(Measure.COUNT_HOUR), int(Measure.COUNT_DAY), int(Measure.COUNT_WEEK)
 _SUM_DAY, _RATIO, _Z = int(Measure.SUM_DAY), int(Measure.AMOUNT_RATIO), int(Measure.AMOUNT_Z)
@@ -63,6 +54,13 @@ _FAILED, _SUM_HOUR = int(Measure.FAILED), int(Measure.SUM_HOUR)
 _SHARE_WEEK, _SHARE_EVER = int(Measure.FRAUD_SHARE_WEEK), int(Measure.FRAUD_SHARE_EVER)
 _AMOUNT, _ROUND, _HOUR, _WEEKDAY = int(Measure.AMOUNT), int(Measure.ROUNDNESS), int(Measure.HOUR), int(Measure.WEEKDAY)
 _TYPE, _CHANNEL, _EXTRA = int(Measure.TYPE), int(Measure.CHANNEL), int(Measure.EXTRA_1)
+#: What is measured together, as bits of what may be wanted.
+_WANT_SEEN, _WANT_TIMES, _WANT_PARTNERS = 1 << _SEEN, 1 << _AGE | 1 << _GAP, 1 << _PARTNERS
+_WANT_HOUR, _WANT_DAY, _WANT_WEEK = 1 << _COUNT_HOUR, 1 << _COUNT_DAY | 1 << _SUM_DAY, 1 << _COUNT_WEEK
+_WANT_FREQUENCY = _WANT_HOUR | _WANT_DAY | _WANT_WEEK
+_WANT_DEVIATION = 1 << _RATIO | 1 << _Z
+_WANT_REST = 1 << _GENUINE | 1 << _FRAUD_GAP | 1 << _RUN
+_WANT_LABELS = 1 << _SHARE | _WANT_REST
 #: Added to the standard deviation of log2 amounts, so that two equal amounts do not make the third infinitely odd.
 _SPREAD: Final = 0.25
 #: A mean direction shorter than the 1024th part of one payment is what rounding left.
@@ -86,10 +84,14 @@ def measure_payment(event: Any, out: Any) -> None:
     if event["channel"] > 0:
         out[_CHANNEL] = float(event["channel"])
     given = event["extras_given"]
-    out[_EXTRA] = _extra(event["extra_1"]) if given & 1 != 0 else UNKNOWN_SIGNED
-    out[_EXTRA + 1] = _extra(event["extra_2"]) if given & 2 != 0 else UNKNOWN_SIGNED
-    out[_EXTRA + 2] = _extra(event["extra_3"]) if given & 4 != 0 else UNKNOWN_SIGNED
-    out[_EXTRA + 3] = _extra(event["extra_4"]) if given & 8 != 0 else UNKNOWN_SIGNED
+    if given & 1 != 0:
+        out[_EXTRA] = _extra(event["extra_1"])
+    if given & 2 != 0:
+        out[_EXTRA + 1] = _extra(event["extra_2"])
+    if given & 4 != 0:
+        out[_EXTRA + 2] = _extra(event["extra_3"])
+    if given & 8 != 0:
+        out[_EXTRA + 3] = _extra(event["extra_4"])
 
 
 @kernel
@@ -107,34 +109,38 @@ def _zeros(amount: int) -> int:
 
 
 @kernel
-def measure_entity(record: Any, parts: int, now: Any, amount: int, out: Any) -> None:
-    """What every record says, of the ``PARTS`` asked for; one that was never seen has counts of 0, and no habits."""
+def measure_entity(record: Any, wanted: int, now: Any, amount: int, out: Any) -> None:
+    """What every record says, of what is wanted; one that was never seen has counts of 0, and no habits.
+
+    ``wanted``: bits by the numbers of ``Measure``.
+    """
     count, last_us = seen(record), record[at.LAST_US]
-    if parts & PAST != 0:
+    if wanted & _WANT_SEEN != 0:
         out[_SEEN] = log2_1024(count + 1) / 1024.0
-        if count > 0:
-            out[_AGE] = log2_seconds(now.time_us - first_us(record))
-            out[_GAP] = log2_seconds(now.time_us - last_us)
-    if parts & FREQUENCY != 0:
-        _measure_frequency(record, now, out)
-    if parts & PARTNERS != 0:
+    if wanted & _WANT_TIMES != 0 and count > 0:
+        out[_AGE] = log2_seconds(now.time_us - first_us(record))
+        out[_GAP] = log2_seconds(now.time_us - last_us)
+    if wanted & _WANT_FREQUENCY != 0:
+        _measure_frequency(record, wanted, now, out)
+    if wanted & _WANT_PARTNERS != 0:
         out[_PARTNERS] = log2_count(after_ticks(record[at.PARTNERS], now.week - last_us // WEEK_TICK))
-    if parts & DEVIATION != 0:
-        out[_RATIO], out[_Z] = UNKNOWN_SIGNED, UNKNOWN_SIGNED
-        if count > 0:
-            _measure_amount(record, amount, out)
-    if parts & LABELS != 0:
-        _measure_labels(record, now, out)
+    if wanted & _WANT_DEVIATION != 0 and count > 0:
+        _measure_amount(record, amount, out)
+    if wanted & _WANT_LABELS != 0:
+        _measure_labels(record, wanted, now, out)
 
 
 @kernel
-def _measure_frequency(record: Any, now: Any, out: Any) -> None:
+def _measure_frequency(record: Any, wanted: int, now: Any, out: Any) -> None:
     last_us = record[at.LAST_US]
-    day = now.day - last_us // DAY_TICK
-    out[_COUNT_HOUR] = log2_count(after_ticks(record[at.COUNT_HOUR], now.hour - last_us // HOUR_TICK))
-    out[_COUNT_DAY] = log2_count(after_ticks(record[at.COUNT_DAY], day))
-    out[_COUNT_WEEK] = log2_count(after_ticks(record[at.COUNT_WEEK], now.week - last_us // WEEK_TICK))
-    out[_SUM_DAY] = log2_1024(after_ticks(record[at.SUM_DAY], day) + 1) / 1024.0
+    if wanted & _WANT_HOUR != 0:
+        out[_COUNT_HOUR] = log2_count(after_ticks(record[at.COUNT_HOUR], now.hour - last_us // HOUR_TICK))
+    if wanted & _WANT_DAY != 0:
+        day = now.day - last_us // DAY_TICK
+        out[_COUNT_DAY] = log2_count(after_ticks(record[at.COUNT_DAY], day))
+        out[_SUM_DAY] = log2_1024(after_ticks(record[at.SUM_DAY], day) + 1) / 1024.0
+    if wanted & _WANT_WEEK != 0:
+        out[_COUNT_WEEK] = log2_count(after_ticks(record[at.COUNT_WEEK], now.week - last_us // WEEK_TICK))
 
 
 @kernel
@@ -154,15 +160,16 @@ def _cut(value: float) -> float:
 
 
 @kernel
-def _measure_labels(record: Any, now: Any, out: Any) -> None:
+def _measure_labels(record: Any, wanted: int, now: Any, out: Any) -> None:
     matured = matured_by(record, now)
     genuine, fraud = known_at(record, at.GENUINE, now) + matured, known_at(record, at.FRAUD, now)
-    out[_GENUINE] = log2_count(genuine)
     out[_SHARE] = fraud / (fraud + genuine + ONE)
-    fraud_s = record[at.FRAUD_AND_RUN] >> 16
-    if fraud_s > 0:
-        out[_FRAUD_GAP] = log2_seconds(now.time_us - fraud_s * 1_000_000)
-    out[_RUN] = 0.0 if matured > 0 else log2_1024((record[at.FRAUD_AND_RUN] & 0xFFFF) + 1) / 1024.0
+    if wanted & _WANT_REST != 0:
+        out[_GENUINE] = log2_count(genuine)
+        fraud_s = record[at.FRAUD_AND_RUN] >> 16
+        if fraud_s > 0:
+            out[_FRAUD_GAP] = log2_seconds(now.time_us - fraud_s * 1_000_000)
+        out[_RUN] = 0.0 if matured > 0 else log2_1024((record[at.FRAUD_AND_RUN] & 0xFFFF) + 1) / 1024.0
 
 
 @kernel
@@ -185,7 +192,6 @@ def measure_payer(record: Any, event: Any, now: Any, out: Any) -> None:
     out[_SUM_HOUR] = log2_1024(after_ticks(record[at.SUM_HOUR], now.hour - last_us // HOUR_TICK) + 1) / 1024.0
     if event["located"] != 0 and record[at.WAS_AT] != 0:
         out[_SPEED] = _speed(record, now.time_us, event["latitude_e4"], event["longitude_e4"])
-    out[_RECEIVED_RATIO] = UNKNOWN_SIGNED
     received_us = record[at.RECEIVED_US]
     if received_us > 0:
         received = after_ticks(record[at.RECEIVED], now.day - received_us // DAY_TICK)
