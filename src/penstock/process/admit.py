@@ -14,14 +14,15 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from penstock.contracts.commands import NEVER_US, Kind, Operation, Option
+from penstock.contracts.commands import Kind
 from penstock.contracts.ids import join_uuid, uuid7_time_ms
-from penstock.contracts.money import CURRENCIES, MAX_AMOUNT_MINOR
+from penstock.contracts.money import CURRENCIES
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import FOLLOW_UPS
 from penstock.journal import reader
 from penstock.journal.reader import Partition
 from penstock.kit.kernels import kernel
+from penstock.process.bounds import check_bounds
 from penstock.process.post.terms import Int64, Known, Terms
 from penstock.state import layout as at
 from penstock.state.hashing import mix
@@ -36,20 +37,7 @@ _REFUND, _PAY = int(Kind.REFUND), int(Kind.PAY)
 _FUTURE, _EXPIRED = int(Reason.ID_FROM_FUTURE), int(Reason.ID_EXPIRED)
 #: Gives the connection for a look-up, when everything that memory knows is there to be found.
 Reading = Callable[[], psycopg.Connection[Any]]
-#: What may come from outside; payments fall due, and policies are published, by the lane alone.
-_SENT = tuple(int(kind) for kind in Kind if kind not in (Kind.EXPIRE, Kind.PUBLISH))
-_MOVING = tuple(int(kind) for kind in (Kind.DEPOSIT, Kind.WITHDRAW, Kind.PAY))
 _NUMERICS = tuple(currency.numeric for currency in CURRENCIES)
-#: The options of each kind that has several variants.
-_OPTIONS = {
-    Kind.DECIDE_REVIEW: range(Option.APPROVE, Option.REJECT + 1),
-    Kind.SET_ACCOUNT: range(Option.FREEZE_DEBIT, Option.CLOSE + 1),
-    Kind.SET_CUSTOMER: range(Option.TIER, Option.LIMIT_YEAR_COUNT + 1),
-    Kind.RECOVER: range(Option.REVERSE, Option.MOVE_SUSPENSE + 1),
-    Kind.LABEL: range(Option.LABEL_FRAUD, Option.LABEL_NONE + 1),
-    Kind.PUBLISH_MODEL: range(Option.MODEL_IN_FORCE, Option.MODEL_WITHDRAWN + 1),
-    Kind.SET_APPROVALS: range(Option.APPROVALS, Option.APPROVALS + len(Operation)),
-}
 
 
 def admit(
@@ -78,26 +66,6 @@ def admit(
 def make_twins(commands: int) -> Int64:
     """Room for ``recognise`` to note the ids of a batch."""
     return np.zeros(1 << (2 * commands + 1).bit_length(), np.int64)
-
-
-def check_bounds(commands: NDArray[Any]) -> None:
-    """The edge has checked amounts already; an edge that did not is a programmer's error, and stops the lane."""
-    assert np.all(np.isin(commands["kind"], _SENT)), "an edge sent what only the lane makes"
-    amounts = commands["amount_minor"]
-    least = np.where(np.isin(commands["kind"], _MOVING), 1, 0)
-    assert np.all((amounts >= least) & (amounts <= MAX_AMOUNT_MINOR)), "an edge sent an amount out of bounds"
-    lifetimes = commands["lifetime_us"]
-    assert np.all((lifetimes >= 0) & (lifetimes <= 366 * 86_400_000_000)), "an edge sent a lifetime out of bounds"
-    assert np.all((commands["client"] > 0) & (commands["client"] < 1 << 22)), "an edge sent a client out of bounds"
-    spans = np.concatenate([commands["from_us"], commands["until_us"]])
-    assert np.all((spans >= 0) & (spans <= NEVER_US)), "an edge sent a time out of bounds"
-    places = [commands[name] for name in ("instrument", "device", "network", "place", "category")]
-    assert np.all(np.concatenate(places) >= 0), "an edge sent a hash out of bounds"
-    assert np.all(np.abs(commands["latitude_e4"]) <= 900_000), "an edge sent a latitude out of bounds"
-    assert np.all(np.abs(commands["longitude_e4"]) <= 1_800_000), "an edge sent a longitude out of bounds"
-    for kind, options in _OPTIONS.items():
-        own = commands["option"][commands["kind"] == kind]
-        assert np.all((own >= options.start) & (own < options.stop)), "an edge sent an option out of bounds"
 
 
 @kernel

@@ -10,7 +10,7 @@ from penstock.contracts.policy import default_policy, policy_arrays
 from penstock.contracts.row import ROW
 from penstock.kit.settings import Settings
 from penstock.kit.stages import Stages
-from penstock.process import admit, queries
+from penstock.process import admit, bounds, queries
 from penstock.process.decide.attempts import Moment
 from penstock.process.decide.deciding import Decider
 from penstock.process.genesis import system_account_rows
@@ -31,6 +31,7 @@ def warm_kernels() -> None:
     commands = np.zeros(1, COMMAND)
     commands["kind"], commands["client"] = Kind.OPEN_CUSTOMER, 1
     known = Known(*(np.zeros(1, np.int64) for _ in Known._fields))
+    bounds.check_bounds(commands)
     admit.fingerprint_commands(commands, np.zeros(1, np.int64), known.fingerprint)
     admit.unknown_ids(state, commands, 1, np.zeros(1, np.bool_))
     admit.find_held(state, commands, known)
