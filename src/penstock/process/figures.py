@@ -46,9 +46,10 @@ class Figures:
         self.reasons += np.bincount(verdicts.reason[:commands], minlength=len(self.reasons))
         self.batch_rows = rows
 
-    def note_commit(self, commit_us: int) -> None:
+    def note_commit(self, commit_ns: int) -> None:
         """Count one commit."""
-        self.commit_us = commit_us
+        self.stages.spent_ns["commit"] += commit_ns
+        self.commit_us = commit_us = commit_ns // 1000
         self.commit_histogram[np.searchsorted(COMMIT_BOUNDS_MS, commit_us / 1000)] += 1
 
     def as_numbers(self, state: State, lane: int) -> Int64:

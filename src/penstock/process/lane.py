@@ -193,8 +193,7 @@ class Lane:
             return None
         if commands["option"][0] == Option.MODEL_WITHDRAWN:
             return models.Candidate(None)
-        self.committer.settle()
-        return models.load(self.writer.connection, payloads.get(0, b""), self._maturity_us)
+        return models.load(self._reading(), payloads.get(0, b""), self._maturity_us)
 
     def _use_model(self, candidate: models.Candidate) -> None:
         self._decider.use_model(candidate.scorer, int(self.state.scalars[0, at.MODEL_VERSION]))
@@ -221,11 +220,11 @@ class Lane:
 
     def _record(self, rows: NDArray[Any], sides: list[tuple[int, bytes]]) -> Future[None]:
         """Hand rows over to be committed; they must stay as they are until then."""
+
         def commit() -> None:
             started_ns = time.perf_counter_ns()
-            with self.figures.stages.time("commit"):
-                self.writer.commit(rows, sides)
-            self.figures.note_commit((time.perf_counter_ns() - started_ns) // 1000)
+            self.writer.commit(rows, sides)
+            self.figures.note_commit(time.perf_counter_ns() - started_ns)
 
         return self.committer.soon(commit)
 
