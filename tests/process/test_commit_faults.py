@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.cutting import CuttingProxy
+from support.cutting import CuttingProxy, lane_through_proxy
 from support.database import Database
 from support.lanes import (
     CNY,
@@ -31,11 +31,8 @@ _T = START_US + 5_000_000
 def test_a_batch_is_recorded_once_wherever_the_connection_breaks(
     database: Database, home: Path, lose_answer: bool
 ) -> None:
-    settings = settings_for(home, next_lane())
-    start_lane(database, settings).writer.close()
-    proxy = CuttingProxy(home, database.dsn("penstock_lane"))
-    lane = open_lane(settings, proxy.dsn, HASH_KEY, _T)
-    payer, payee = open_accounts(lane, 2, 100_000, _T)
+    proxy, lane, (payer, payee) = lane_through_proxy(database, home, _T)
+    settings = lane.settings
     step, paid = 0, 0
     while True:
         step += 1

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from support.cutting import CuttingProxy
+from support.cutting import lane_through_proxy
 from support.database import Database
-from support.lanes import CNY, HASH_KEY, START_US, command, image, next_lane, open_accounts, settings_for, start_lane
+from support.lanes import CNY, START_US, command, image, next_lane, open_accounts, settings_for, start_lane
 
-from penstock.app.lane_start import open_lane
 from penstock.contracts.commands import Kind, Query, Status
 from penstock.journal.writer import Fenced
 from penstock.process.lane import Lane
@@ -72,11 +71,8 @@ def test_a_look_up_waits_for_the_rows_that_are_on_their_way(database: Database, 
 def test_two_batches_are_recorded_once_wherever_the_connection_breaks(
     database: Database, home: Path, lose_answer: bool
 ) -> None:
-    settings = settings_for(home, next_lane())
-    start_lane(database, settings).writer.close()
-    proxy = CuttingProxy(home, database.dsn("penstock_lane"))
-    lane = open_lane(settings, proxy.dsn, HASH_KEY, _T)
-    payer, payee = open_accounts(lane, 2, 100_000, _T)
+    proxy, lane, (payer, payee) = lane_through_proxy(database, home, _T)
+    settings = lane.settings
     step, cuts = 0, 0
     while True:
         step += 1

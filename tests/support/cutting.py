@@ -12,6 +12,11 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from penstock.app.lane_start import open_lane
+from penstock.process.lane import Lane
+from support.database import Database
+from support.lanes import HASH_KEY, next_lane, open_accounts, settings_for, start_lane
+
 _STARTUP = 1
 
 
@@ -118,3 +123,12 @@ def _shut(*connections: socket.socket) -> None:
             continue
         finally:
             connection.close()
+
+
+def lane_through_proxy(database: Database, home: Path, now_us: int) -> tuple[CuttingProxy, Lane, list[int]]:
+    """A lane whose connection can be cut, with two accounts that have money."""
+    settings = settings_for(home, next_lane())
+    start_lane(database, settings).writer.close()
+    proxy = CuttingProxy(home, database.dsn("penstock_lane"))
+    lane = open_lane(settings, proxy.dsn, HASH_KEY, now_us)
+    return proxy, lane, open_accounts(lane, 2, 100_000, now_us)
