@@ -129,10 +129,11 @@ def test_the_page_of_capacity_is_what_its_figures_give() -> None:
 def test_derived_columns_of_capacity_follow_from_bytes() -> None:
     lane = figures()
     lane["volume"]["bytes_per_payment"]["id_index"] = 70.0
-    growth = {"bench": "growth", "lane_mib_per_million_customers": 812.5, "large": {"opening_s": 50.0, "accounts": 500_000}}
+    growth = {"bench": "growth", "lane_mib_per_million_customers": 812.5, "large": {"opening_s": 50.0, "accounts": 500_000}, "commit": "abc"}
     found = capacity.Figures().taking(lane).taking_growth(growth)
     page = capacity.render_capacity(found)
     assert "| **kept in all** | 600.0 | for ever |" in page
+    assert "Memory and opening: `bench growth` to 500,000 accounts at commit abc." in page
     assert "| 10,000/s | 864,000,000 | 518.4 | 518.4 |" in page
     assert "| 1,000/s | 86,400,000 | 51.8 | 51.8 |" in page
     assert "| 812.5 |" in page

@@ -33,11 +33,16 @@ class Figures(msgspec.Struct):
     checkpoint_bytes: int | None = None
     lane_mib_per_million_customers: float | None = None
     opening_s_per_million: float | None = None
+    #: Which runs measured the indices, and memory and opening, where those are others than the one named above.
+    id_index_run: str = ""
+    growth_run: str = ""
 
     def taking(self, lane: dict[str, Any]) -> Figures:
         """These figures with those of a run of ``bench lane``."""
         each = lane["volume"]["bytes_per_payment"]
         found = {name: each[name] for name in ("journal_heap", "primary_key", "id_index", "wal") if each[name] is not None}
+        if "id_index" in found:
+            found["id_index_run"] = f"`bench lane` with {lane['accounts']:,} accounts at commit {lane['commit']}"
         machine = lane["machine"]
         told = f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB"
         return msgspec.structs.replace(
@@ -50,7 +55,8 @@ class Figures(msgspec.Struct):
         large = growth["large"]
         opening_s = round(large["opening_s"] / large["accounts"] * 1e6, 1)
         mib = growth["lane_mib_per_million_customers"]
-        return msgspec.structs.replace(self, lane_mib_per_million_customers=mib, opening_s_per_million=opening_s)
+        run = f"`bench growth` to {large['accounts']:,} accounts at commit {growth['commit']}"
+        return msgspec.structs.replace(self, lane_mib_per_million_customers=mib, opening_s_per_million=opening_s, growth_run=run)
 
     def kept(self) -> float | None:
         """Bytes a payment that stay, for as long as the journal is kept."""
@@ -64,8 +70,17 @@ def _sum(*parts: float | None) -> float | None:
 
 def render_capacity(figures: Figures) -> str:
     """The page."""
-    source = f"Measured at commit {figures.commit} on {figures.machine}, with {figures.accounts:,} accounts." if figures.commit else "Not measured yet."
-    return f"{_HEAD.format(source=source)}{_bytes(figures)}{_BETWEEN}{_days(figures)}{_MEMORY}{_memory(figures)}{_BEYOND}"
+    return f"{_HEAD.format(source=_source(figures))}{_bytes(figures)}{_BETWEEN}{_days(figures)}{_MEMORY}{_memory(figures)}{_BEYOND}"
+
+
+def _source(figures: Figures) -> str:
+    """Which runs measured what."""
+    if not figures.commit:
+        return "Not measured yet."
+    told = f"Measured by `bench lane` at commit {figures.commit} on {figures.machine}, with {figures.accounts:,} accounts."
+    indices = f" The indices: {figures.id_index_run}." if figures.id_index_run else ""
+    growth = f" Memory and opening: {figures.growth_run}." if figures.growth_run else ""
+    return told + indices + growth
 
 
 def _bytes(figures: Figures) -> str:
