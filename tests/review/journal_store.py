@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from psycopg import Connection
@@ -66,23 +67,26 @@ def crc_of(value: Any) -> int:
     return zlib.crc32(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
-def write_checkpoint(home: Path, journal: JournalMaker, tables: dict[str, tuple[list[str], list[list[int]]]]) -> Path:
-    """Write a checkpoint at the journal's end: table → columns and records (record 0 is unused)."""
+def write_checkpoint(
+    home: Path, journal: JournalMaker, tables: dict[str, tuple[list[str], list[list[int]]]], form: int = 2
+) -> Path:
+    """Write a checkpoint of a format at the journal's end: table → columns and records (record 0 is unused)."""
     seq = journal.rows[-1]["seq"]
     folder = home / "checkpoints" / f"lane-{journal.lane}" / f"{seq:016d}"
     folder.mkdir(parents=True)
     segments = []
     for table, (_, records) in tables.items():
-        body = b"".join(struct.pack(f"<{len(record)}q", *record) for record in records)
+        raw = b"".join(struct.pack(f"<{len(record)}q", *record) for record in records)
+        body = raw if form == 1 else pa.compress(raw, "zstd", asbytes=True)
         (folder / f"{table}-0.bin").write_bytes(body)
         segments.append({
             "table": table, "first": 0, "count": len(records), "seq": seq, "file": f"{table}-0.bin", "bytes": len(body),
-            "crc32": zlib.crc32(body),
+            "crc32": zlib.crc32(body), **({} if form == 1 else {"raw_bytes": len(raw)}),
         })  # fmt: skip
     layout = {table: columns for table, (columns, _) in tables.items()}
     layout_hash = hashlib.sha256(json.dumps(layout, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
     manifest = {
-        "format": 1, "lane": journal.lane, "seq": seq, "digest": journal.digests()[-1].hex(),
+        "format": form, "lane": journal.lane, "seq": seq, "digest": journal.digests()[-1].hex(),
         "time_us": journal.rows[-1]["time_us"], "layout": layout, "layout_hash": layout_hash, "segments": segments,
     }  # fmt: skip
     (folder / "manifest.json").write_text(json.dumps({**manifest, "crc32": crc_of(manifest)}))

@@ -60,12 +60,12 @@ def test_a_damaged_checkpoint_is_found_and_the_one_before_it_is_compared(
     earlier = journal.copy()
     earlier.batches.pop()
     store(emptied, journal)
-    write_checkpoint(home, earlier, make_tables(earlier))
+    write_checkpoint(home, earlier, make_tables(earlier), form=1)
     folder = write_checkpoint(home, journal, make_tables(journal))
     assert verified().ok
     with (folder / "purses-0.bin").open("r+b") as file:
-        file.seek(500)
-        file.write(b"\x01")
+        file.seek(50)
+        file.write(b"\xa5")
     report = verified()
     assert [f.check for f in report.findings] == ["checkpoint"]
     assert "damaged" in report.findings[0].sentence

@@ -7,7 +7,9 @@ import shutil
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 from support.database import Database
 from support.lanes import (
@@ -28,8 +30,9 @@ from penstock.contracts.commands import Flag, Kind
 from penstock.kit.settings import Settings
 from penstock.process.lane import Lane
 from penstock.state import layout as at
-from penstock.state.checkpoint import Checkpointer, canonical, lane_folder
-from penstock.state.recovery import recover
+from penstock.state.checkpoint import Checkpointer, lane_folder
+from penstock.state.checkpoint_files import canonical
+from penstock.state.recovery import Recovered, recover
 
 Harm = Callable[[Path], None]
 
@@ -77,6 +80,11 @@ def _flip(file: Path) -> None:
     file.write_bytes(bytes(body))
 
 
+def _file(folder: Path, table: str) -> Path:
+    """The file of a table's first piece."""
+    return next(folder.glob(f"{table}-0-*"))
+
+
 def _rewrite_manifest(folder: Path, **changes: object) -> None:
     file = folder / "manifest.json"
     manifest = json.loads(file.read_text()) | changes
@@ -85,11 +93,23 @@ def _rewrite_manifest(folder: Path, **changes: object) -> None:
     file.write_text(json.dumps(manifest))
 
 
+def _records(folder: Path, segment: dict[str, Any]) -> bytes:
+    packed = (folder / segment["file"]).read_bytes()
+    return bytes(pa.decompress(packed, segment["raw_bytes"], "zstd", asbytes=True))
+
+
+def _store(folder: Path, segment: dict[str, Any], body: bytes) -> None:
+    """Put other bytes in a segment's place; its file may be shared with the checkpoint before, which must stay as it is."""
+    (folder / segment["file"]).unlink()
+    (folder / segment["file"]).write_bytes(body)
+    segment |= {"bytes": len(body), "crc32": zlib.crc32(body)}
+
+
 HARMS: dict[str, Harm] = {
     "nothing": lambda _: None,
-    "flipped segment": lambda folder: _flip(folder / "accounts-0.bin"),
-    "short segment": lambda folder: (folder / "purses-0.bin").write_bytes(b"short"),
-    "missing segment": lambda folder: (folder / "scalars-0.bin").unlink(),
+    "flipped segment": lambda folder: _flip(_file(folder, "accounts")),
+    "short segment": lambda folder: _file(folder, "purses").write_bytes(b"short"),
+    "missing segment": lambda folder: _file(folder, "scalars").unlink(),
     "flipped manifest": lambda folder: _flip(folder / "manifest.json"),
     "no manifest": lambda folder: (folder / "manifest.json").unlink(),
     "empty manifest": lambda folder: (folder / "manifest.json").write_bytes(b""),
@@ -97,7 +117,7 @@ HARMS: dict[str, Harm] = {
     "other digest": lambda folder: _rewrite_manifest(folder, digest="00" * 32),
     "other lane": lambda folder: _rewrite_manifest(folder, lane=31_999),
     "other hash key": lambda folder: _rewrite_manifest(folder, hash_key="0" * 16),
-    "other format": lambda folder: _rewrite_manifest(folder, format=2),
+    "other format": lambda folder: _rewrite_manifest(folder, format=3),
 }
 
 
@@ -130,24 +150,80 @@ def test_a_grown_layout_is_read_by_field_name(database: Database, home: Path) ->
     newest = max(lane_folder(home, settings.lane).glob("[0-9]*"))
     old = dict(at.LAYOUT)
     old["totals"] = [*old["totals"][::-1]]  # the order of an older release
-    records = (newest / "totals-0.bin").read_bytes()
+    segments = json.loads((newest / "manifest.json").read_text())["segments"]
+    [segment] = [segment for segment in segments if segment["table"] == "totals"]
+    records = _records(newest, segment)
     width = len(old["totals"]) * 8
     swapped = b"".join(
         b"".join(records[r + w : r + w + 8] for w in range(width - 8, -8, -8)) for r in range(0, len(records), width)
     )
-    (newest / "totals-0.bin").write_bytes(swapped)
-    segments = json.loads((newest / "manifest.json").read_text())["segments"]
-    for segment in segments:
-        if segment["table"] == "totals":
-            segment["crc32"] = zlib.crc32(swapped)
+    _store(newest, segment, pa.compress(swapped, "zstd", asbytes=True))
     _rewrite_manifest(newest, layout=old, layout_hash="an older release", segments=segments)
     again = start_lane(database, settings, START_US + 30_000_000)
     again.writer.close()
     assert image(again.state) == before
-    checkpoint = recover(
-        home, settings.lane,
-        capacity_of(settings),
-        HASH_KEY, json.loads((newest / "manifest.json").read_text())["seq"],
-        lambda _: bytes.fromhex(json.loads((newest / "manifest.json").read_text())["digest"]), lambda *_: iter(()), 0, 30 * 86_400_000_000,
+    assert _recover_alone(home, settings, newest).checkpoint_seq == int(newest.name)
+
+
+def test_a_checkpoint_of_the_first_format_is_read(database: Database, home: Path) -> None:
+    settings = settings_for(home, next_lane())
+    before = image(_busy_lane(database, settings).state)
+    newest = max(lane_folder(home, settings.lane).glob("[0-9]*"))
+    segments = json.loads((newest / "manifest.json").read_text())["segments"]
+    for segment in segments:
+        _store(newest, segment, _records(newest, segment))
+        del segment["raw_bytes"]
+    _rewrite_manifest(newest, format=1, segments=segments)
+    assert _recover_alone(home, settings, newest).checkpoint_seq == int(newest.name)
+    again = start_lane(database, settings, START_US + 30_000_000)
+    again.writer.close()
+    assert image(again.state) == before
+
+
+def test_a_checkpoint_takes_over_what_has_not_changed_and_adds_what_was_gained(database: Database, home: Path) -> None:
+    settings = settings_for(home, next_lane(), checkpoints_kept=20)
+    lane = start_lane(database, settings)
+    accounts = open_accounts(lane, 4, 50_000)
+    checkpointer = Checkpointer(settings.home, settings.lane, 1 << 20, settings.checkpoints_kept)
+    files: list[list[str]] = []
+    for number in range(12):
+        now_us = START_US + (number + 1) * 1_000_000
+        pay = command(
+            Kind.PAY, number, now_us, payer_account=accounts[0], payee_account=accounts[1], amount_minor=1, currency=CNY
+        )  # fmt: skip
+        run(lane, [pay], now_us)
+        checkpointer.begin(lane.state)
+        _finish(checkpointer, lane)
+        segments = _segments_at(home, settings, lane)
+        files.append([segment["file"] for segment in segments if segment["table"] == "ids"])
+        assert len({segment["seq"] for segment in segments}) == 1, "what is taken over is true at the same sequence"
+        assert [s["file"] for s in segments if s["table"] == "customers"] == [f"customers-0-{lane.last_seq - number}.zst"]
+    assert [len(found) for found in files] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3], "now and then a piece is written anew"
+    assert files[3][:3] == files[2]
+    assert _additions(home, settings, files[3][-1]) == 1, "one id was new"
+    lane.writer.close()
+    newest = max(lane_folder(home, settings.lane).glob("[0-9]*"))
+    assert image(_recover_alone(home, settings, newest).state) == image(lane.state)
+
+
+def _segments_at(home: Path, settings: Settings, lane: Lane) -> list[dict[str, Any]]:
+    manifest = lane_folder(home, settings.lane) / f"{lane.last_seq:016d}" / "manifest.json"
+    segments: list[dict[str, Any]] = json.loads(manifest.read_text())["segments"]
+    return segments
+
+
+def _additions(home: Path, settings: Settings, file: str) -> int:
+    """How many entries of an id table a file holds."""
+    newest = max(lane_folder(home, settings.lane).glob(f"*/{file}")).parent
+    segments = json.loads((newest / "manifest.json").read_text())["segments"]
+    [segment] = [segment for segment in segments if segment["file"] == file]
+    return len(_records(newest, segment)) // (8 * (at.ID_WIDTH + 1))
+
+
+def _recover_alone(home: Path, settings: Settings, newest: Path) -> Recovered:
+    """What a checkpoint says without any row after it."""
+    manifest = json.loads((newest / "manifest.json").read_text())
+    return recover(
+        home, settings.lane, capacity_of(settings), HASH_KEY, manifest["seq"],
+        lambda _: bytes.fromhex(manifest["digest"]), lambda *_: iter(()), 0, 30 * 86_400_000_000,
     )  # fmt: skip
-    assert checkpoint.checkpoint_seq == int(newest.name)

@@ -65,6 +65,7 @@ class LaneProcess:
         self._stopping = False
         self._bell = Bell()
         lane.committer.on_done = self._bell.ring
+        checkpointer.when_it_can(self._bell.ring)
         self._on_their_way: deque[Asked] = deque()
         self._partitions: Future[list[Partition]] | None = None
 
@@ -98,8 +99,8 @@ class LaneProcess:
         self._checkpoint(now)
 
     def _patience_s(self) -> float:
-        """How long nothing needs to be done unless somebody asks."""
-        return 0.002 if self._checkpointer.running else max(self._next_tick - time.monotonic(), 0.0)
+        """How long nothing needs to be done unless the bell rings or somebody asks."""
+        return 0.0 if self._checkpointer.can_step else max(self._next_tick - time.monotonic(), 0.0)
 
     def _serve(self) -> None:
         """Begin one batch, a fair share from each edge, as soon as no more than one is on its way."""

@@ -70,7 +70,7 @@ class Settings:
     checkpoint_interval_s: float = _setting(30.0, "seconds", "pause between checkpoints", 0.05, 86_400)
     checkpoints_kept: int = _setting(2, "checkpoints", "older ones are deleted", 1, 100)
     checkpoint_step_bytes: int = _setting(8 << 20, "bytes", "copied between two batches while a checkpoint runs", 4096, 1 << 30)
-    checkpoint_bytes_per_second: int = _setting(64 << 20, "bytes/s", "written of a checkpoint at most, so that the disk has time for the journal", 1 << 20, 1 << 40)
+    checkpoint_bytes_per_second: int = _setting(128 << 20, "bytes/s", "copied of the memory for a checkpoint at most, so that payments and their journal have time", 1 << 20, 1 << 40)
     head_interval_s: float = _setting(1.0, "seconds", "pause between signed heads", 0.1, 3600)
     quiet_rows_per_second: float = _setting(20_000.0, "rows/s", "below this speed of the lane closed partitions are frozen (VACUUM)", 0, 1e9)
     unfrozen_partitions_max: int = _setting(16, "partitions", "closed ones that wait for that; beyond, they are frozen however busy the lane is", 0, 1_000)

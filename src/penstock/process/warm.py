@@ -18,7 +18,7 @@ from penstock.process.post.batch import post_batch
 from penstock.process.post.settling import expire_due
 from penstock.process.post.terms import LABELLED, Known, make_terms, make_verdicts
 from penstock.process.reply import reply
-from penstock.state import checkpoint, recovery
+from penstock.state import recovery, segments
 from penstock.state.fold import fold_rows
 from penstock.state.holds import due_by
 from penstock.state.tables import Capacity, reserve
@@ -49,7 +49,7 @@ def warm_kernels() -> None:
     recovery.replay_rows(state, rows[:0])
     expire_due(state, terms, rows, 0, 1, 1, 0)
     recovery.derive_holds(state)
-    checkpoint.pack(state.pairs, 0, 0, np.zeros((1, 1), np.int64)[:0])
+    segments.pack(state.pairs, 0, -1, 0, 0, np.zeros((1, 1), np.int64)[:0])
     queries.warm(state)
 
 

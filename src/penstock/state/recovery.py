@@ -7,22 +7,27 @@ import mmap
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from penstock.kit import zstd
 from penstock.kit.kernels import kernel
 from penstock.state import layout as at
 from penstock.state.behaviour.events import events_of_rows
 from penstock.state.behaviour.learning import replay_events
-from penstock.state.checkpoint import FORMAT, canonical, flat, key_mark, lane_folder, layout_hash, places_of
+from penstock.state.checkpoint import FORMAT, key_mark, lane_folder, layout_hash, places_of
+from penstock.state.checkpoint_files import Entry, canonical
 from penstock.state.fold import fold_rows
 from penstock.state.holds import index_hold
+from penstock.state.segments import flat
 from penstock.state.tables import Capacity, Int64, State, forget_partition, reserve
 
 _log = structlog.get_logger("recovery")
+#: Formats that can be read: in the first one segments are not packed.
+_READABLE: Final = (1, FORMAT)
 
 
 class BadCheckpoint(Exception):
@@ -115,8 +120,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise BadCheckpoint(f"the manifest is torn: {error!r}") from error
     if zlib.crc32(canonical(manifest)) != crc32:
         raise BadCheckpoint("the manifest's CRC is wrong")
-    if manifest["format"] != FORMAT:
-        raise BadCheckpoint(f"format {manifest['format']} is not {FORMAT}")
+    if manifest["format"] not in _READABLE:
+        raise BadCheckpoint(f"format {manifest['format']} is not one of {_READABLE}")
     return manifest
 
 
@@ -141,7 +146,7 @@ def check_manifest(
 def _load_segments(folder: Path, manifest: dict[str, Any], state: State) -> int:
     """Fill the tables; the sequence from which rows must be replayed."""
     same = manifest["layout_hash"] == layout_hash()
-    # Generations first: they tell which entries of the id tables are still wanted.
+    # Generations first: they tell which entries of the id tables are still wanted. What a piece gained comes after it.
     for segment in sorted(manifest["segments"], key=lambda segment: segment["table"] != "generations"):
         names = manifest["layout"][segment["table"]]
         columns = None if same else _columns(segment["table"], names)
@@ -149,8 +154,8 @@ def _load_segments(folder: Path, manifest: dict[str, Any], state: State) -> int:
     return min(segment["seq"] for segment in manifest["segments"])
 
 
-def _read(folder: Path, segment: dict[str, Any]) -> Int64:
-    """A segment's numbers, mapped: reading them into fresh memory would take several times as long."""
+def _read(folder: Path, segment: Entry) -> Int64:
+    """A segment's numbers. The file is mapped: reading it into fresh memory would take several times as long."""
     path = folder / segment["file"]
     size = path.stat().st_size
     if size != segment["bytes"]:
@@ -161,7 +166,16 @@ def _read(folder: Path, segment: dict[str, Any]) -> Int64:
             body = mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ)
     if zlib.crc32(body) != segment["crc32"]:
         raise BadCheckpoint(f"{segment['file']} is torn")
-    return np.frombuffer(body, "<i8")
+    return np.frombuffer(_unpacked(segment, body), "<i8")
+
+
+def _unpacked(segment: Entry, body: Any) -> Any:
+    if "raw_bytes" not in segment:
+        return body
+    try:
+        return zstd.unpack(body, segment["raw_bytes"])
+    except ValueError as error:
+        raise BadCheckpoint(f"{segment['file']}: {error}") from error
 
 
 def _columns(table: str, names: list[str]) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from penstock.review.verify.freezes import Freezes
 from penstock.review.verify.labels import Labels
 from penstock.review.verify.ledger import TOTALS, Ledger
 from penstock.review.verify.limits import Limits, month_of
-from penstock.review.verify.manifest import Checkpoint, Segment
+from penstock.review.verify.manifest import Checkpoint, Damaged, Segment, SegmentEntry, Stored
 from penstock.review.verify.models import Models
 from penstock.review.verify.own_limits import OwnLimits
 from penstock.review.verify.payments import Payments
@@ -86,19 +86,26 @@ class CheckpointCheck:
 
     def stops(self) -> set[int]:
         """The sequences at which the audit must pause."""
-        return {segment.seq for segment in self._checkpoint.segments if segment.table in self._compare}
+        return {stored.entry.seq for stored in self._checkpoint.segments}
 
     def at(self, seq: int, day: int) -> None:
         """Compare the segments that are true at ``seq``; ``day`` is that row's business day."""
-        for segment in self._checkpoint.segments:
-            if segment.seq != seq or segment.table not in self._compare:
-                continue
-            missing = _needed(segment.table) - set(segment.columns)
-            if missing:
-                self._add(seq, f"lacks the columns {', '.join(sorted(missing))} of its table {segment.table}")
-                continue
-            self._compare[segment.table](segment, day)
-            self.compared += 1
+        for stored in self._checkpoint.segments:
+            if stored.entry.seq == seq:
+                self._compare_stored(stored, day)
+
+    def _compare_stored(self, stored: Stored, day: int) -> None:
+        table, seq = stored.entry.table, stored.entry.seq
+        if missing := _needed(table) - set(stored.columns):
+            self._add(seq, f"lacks the columns {', '.join(sorted(missing))} of its table {table}")
+            return
+        try:
+            segment = stored.load()
+        except Damaged as error:
+            self._add(seq, f"is damaged: {error}")
+            return
+        self._compare[table](segment, day)
+        self.compared += 1
 
     def finish(self, last_seq: int, digests: dict[int, bytes]) -> None:
         """Compare the manifest with the chain, and look for segments that were never reached."""
@@ -246,16 +253,17 @@ class CheckpointCheck:
             expected = np.where(known, table[mine][np.where(known, number, 0)], 0)
             self._report(segment, name, expected, segment[name], account=account)
         # what was opened before the table's first segment is in one of them; what came later is replayed
-        segments = [s for s in self._checkpoint.segments if s.table == segment.table]
-        if segment is min(segments, key=lambda s: s.seq):
-            self._check_cover(segments, segment, table.count)
+        entries = [stored.entry for stored in self._checkpoint.segments if stored.entry.table == segment.table]
+        earliest = min(entries, key=lambda entry: entry.seq)
+        if segment.first == earliest.first:
+            self._check_cover(entries, earliest, table.count)
 
-    def _check_cover(self, segments: list[Segment], earliest: Segment, count: int) -> None:
+    def _check_cover(self, entries: list[SegmentEntry], earliest: SegmentEntry, count: int) -> None:
         end = 0
-        for segment in sorted(segments, key=lambda s: s.first):
-            if segment.first > end:
+        for entry in sorted(entries, key=lambda entry: entry.first):
+            if entry.first > end:
                 break
-            end = max(end, segment.first + len(segment.values))
+            end = max(end, entry.first + entry.count)
         if end <= count:
             self._add(
                 earliest.seq, f"lacks the record {end} of its table {earliest.table}", expected=count, found=end - 1
