@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
+from pathlib import Path
+
 import numpy as np
 
 from penstock.state import layout as at
+from penstock.state.ahead import NextGeneration
 from penstock.state.recent import find_id, find_ref, generation_of, remember_id, remember_ref
 from penstock.state.recovery import _forget_before, _wanted
 from penstock.state.tables import Capacity, State, forget_partition, reserve
@@ -74,3 +78,30 @@ def test_recovery_drops_entries_of_a_generation_that_began_anew_while_the_checkp
     assert len(_wanted(state, "ids", piece)) == 0
     generation_of(state, at.GENERATIONS * ROWS + 1, 1)
     assert len(_wanted(state, "ids", piece)) == 0
+
+
+def test_the_memory_of_the_next_generation_is_asked_for_as_this_one_fills() -> None:
+    state = fresh()
+    state.ids[1, 5] = 42  # whatever lies there stays
+    ahead, size = NextGeneration(state), state.ids[0].nbytes
+    resident = [_resident_bytes(state, 1)]
+    for filled in (1, ROWS // 4, ROWS // 2, ROWS):
+        state.scalars[0, at.LAST_SEQ] = filled
+        for _ in range(size // mmap.PAGESIZE):
+            ahead.step()
+        resident.append(_resident_bytes(state, 1))
+    assert resident[0] < size
+    assert resident == sorted(resident)
+    assert resident[-1] == size
+    assert state.ids[1, 5].tolist() == [42] * at.ID_WIDTH
+    assert np.count_nonzero(state.ids) == at.ID_WIDTH
+
+
+def _resident_bytes(state: State, generation: int) -> int:
+    """How much of a generation of ids lies in memory: pages that were never written are not there."""
+    size = state.ids[0].nbytes
+    first = state.ids.ctypes.data + generation * size
+    with Path("/proc/self/pagemap").open("rb") as pages:  # one word of 64 bits for each page, its highest bit: present
+        pages.seek(first // mmap.PAGESIZE * 8)
+        words = np.frombuffer(pages.read(size // mmap.PAGESIZE * 8), np.uint64)
+    return int((words >> np.uint64(63)).sum()) * mmap.PAGESIZE

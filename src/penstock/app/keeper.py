@@ -164,6 +164,7 @@ def _connect_quietly(settings: Settings) -> Connection[Any]:
     """A connection for long work; the embedded server's end of it gets our low priority too."""
     name = f"penstock-indexer-{settings.lane}"
     connection = db.connect(wiring.dsn(settings, _ROLE), name=name, autocommit=True, statement_timeout_ms=0)
+    connection.execute("SET max_parallel_maintenance_workers = 0")  # helpers would not have our low priority
     if not settings.database_url:
         with contextlib.suppress(PermissionError):  # it runs as another user and we are not root
             os.setpriority(os.PRIO_PROCESS, connection.info.backend_pid, _NICE)

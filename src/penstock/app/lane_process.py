@@ -31,6 +31,7 @@ from penstock.kit.telemetry import set_up_logging
 from penstock.process.clock import ClockError
 from penstock.process.lane import Answers, Lane
 from penstock.process.warm import warm_kernels
+from penstock.state.ahead import NextGeneration
 from penstock.state.checkpoint import Checkpointer
 
 #: Exit statuses (sysexits.h): 75 = start it again; 78 = it would fail again, an operator must look.
@@ -60,6 +61,7 @@ class LaneProcess:
         self._lane = lane
         self._ring = ring
         self._checkpointer = checkpointer
+        self._next_generation = NextGeneration(lane.state)
         self._next_tick = 0.0
         self._next_checkpoint = time.monotonic() + settings.checkpoint_interval_s
         self._stopping = False
@@ -93,6 +95,7 @@ class LaneProcess:
         self._ring.wait(self._patience_s(), self._bell)
         self._answer_durable()
         self._serve()
+        self._next_generation.step()
         now = time.monotonic()
         if now >= self._next_tick:
             self._tick(now)

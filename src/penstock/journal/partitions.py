@@ -16,10 +16,11 @@ from penstock.journal.layout import expression
 _PARENTS: Final = ("journal", "journal_side")
 
 # No CHECK constraint: the table is empty when it is attached, and a constraint would be evaluated for
-# each row afterwards. Inserts alone start no autovacuum: a closed partition is frozen once, below.
+# each row afterwards. No autovacuum: it would analyse again and again what grows; a closed partition is analysed and
+# frozen once, below. (PostgreSQL still vacuums any table whose transaction ids are about to wrap around.)
 _MAKE: Final = """
     CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE)
-        WITH (autovacuum_vacuum_insert_threshold = -1)
+        WITH (autovacuum_enabled = false)
 """
 _KEY: Final = "ALTER TABLE {child} ADD PRIMARY KEY (lane, seq)"
 _ATTACH: Final = """

@@ -185,6 +185,8 @@ def _settings(home: Path, shared_buffers_mb: int, wal_mb: int) -> dict[str, str]
         # Checkpoints seldom and spread out: a quiet tail.
         "checkpoint_timeout": "15min",
         "checkpoint_completion_target": "0.9",
+        # The journal's pages go to disk as they are written: gathered by the kernel for half a minute, they would stall the log.
+        "backend_flush_after": "1MB",
         "autovacuum_max_workers": "2",
         "autovacuum_naptime": "15s",
         "jit": "off",

@@ -106,23 +106,31 @@ def _zeros(shape: Sequence[int], wide: bool = False) -> Int64:
 
 
 def forget_partition(state: State, partition: int) -> None:
-    """Drop the ids of a partition that has its index now, and give the memory back."""
+    """Drop the ids of a partition that has its index now.
+
+    The pages of ids are kept for another partition, which will need them all; those of refs, of which there may be few, are given back.
+    """
     generation = partition % at.GENERATIONS
     if state.generations[generation, at.GENERATION_PARTITION] == partition + 1:
         state.generations[generation] = 0
-        for table in (state.ids, state.refs):
-            _give_back(table, generation)
+        state.ids[generation] = 0
+        _give_back(state.refs, generation)
     state.scalars[0, at.FIRST_PARTITION] = max(int(state.scalars[0, at.FIRST_PARTITION]), partition + 1)
 
 
 def _give_back(table: Int64, generation: int) -> None:
-    base: Any = table
-    while not isinstance(base, mmap.mmap | memoryview):
-        base = base.base
-    mapping: Any = base.obj if isinstance(base, memoryview) else base
     size = table[generation].nbytes
     # Only Linux promises zeroes afterwards, and only for private mappings: a shared one would keep its content.
     if sys.platform == "linux" and size % mmap.PAGESIZE == 0:
-        mapping.madvise(mmap.MADV_DONTNEED, generation * size, size)
+        mapping_of(table).madvise(mmap.MADV_DONTNEED, generation * size, size)
     else:
         table[generation] = 0
+
+
+def mapping_of(table: Int64) -> mmap.mmap:
+    """The memory in which a table lies."""
+    base: Any = table
+    while not isinstance(base, mmap.mmap | memoryview):
+        base = base.base
+    mapping: mmap.mmap = base.obj if isinstance(base, memoryview) else base  # type: ignore[assignment]
+    return mapping
