@@ -48,11 +48,15 @@ def book(database: Database) -> Book:
     return Book(database)
 
 
-def with_tails(database: Database, followers: list[Tail], work: Callable[[Services], Awaitable[None]], tail_rows: int = 10) -> None:
+def with_tails(
+    database: Database, followers: list[Tail], work: Callable[[Services], Awaitable[None]], tail_rows: int = 10, handled: int = 3
+) -> None:
     """An office of these tails, and no lane."""
 
     async def run() -> None:
-        settings = replace(Settings(), home=Path("/nonexistent"), database_url="postgresql://elsewhere", tail_rows=tail_rows)
+        settings = replace(
+            Settings(), home=Path("/nonexistent"), database_url="postgresql://elsewhere", tail_rows=tail_rows, tail_handled_rows=handled
+        )
         around = Surroundings(database.dsn("penstock_office"), Path("/nonexistent/lane.sock"), bytes(16))
         async with open_office(settings, around, lambda _: Following(followers).jobs()) as services:
             await work(services)
@@ -223,7 +227,7 @@ def test_an_office_that_dies_again_and_again_loses_and_doubles_nothing(database:
         await asyncio.sleep(dice.random() * 0.25)
 
     for _ in range(12):
-        with_tails(database, followers(), dies, tail_rows=dice.choice((3, 10, 50)))
+        with_tails(database, followers(), dies, tail_rows=dice.choice((3, 10, 50)), handled=dice.choice((1, 4, 50)))
     with_tails(database, followers(), lambda services: until(lambda: at_end(services, "pays", "freezes", "nothing")))
     assert noted(database, "pays") == there(database, PAYS)
     assert noted(database, "freezes") == there(database, FREEZES)

@@ -144,3 +144,19 @@ def test_what_is_missing_is_only_missing_up_to_what_was_seen(database: Database,
             assert await tails.seen_until_us(connection, noted, 0, now_us) == now_us
 
     with_office(database, work)
+
+
+@pytest.mark.parametrize(
+    ("seqs", "most", "parts"),
+    [
+        ([], 2, [(0, 90, [])]),
+        ([11, 12], 2, [(0, 90, [11, 12])]),
+        ([11, 12, 50], 2, [(0, 12, [11, 12]), (12, 90, [50])]),
+        ([11, 12, 50, 90], 2, [(0, 12, [11, 12]), (12, 90, [50, 90])]),
+        ([1, 2, 3], 1, [(0, 1, [1]), (1, 2, [2]), (2, 90, [3])]),
+    ],
+)
+def test_the_parts_of_a_span_follow_one_another(seqs: list[int], most: int, parts: list[tuple[int, int, list[int]]]) -> None:
+    found = Span(7, 0, 90, seqs).parts(most)
+    assert [(part.after, part.until, list(part.seqs)) for part in found] == parts
+    assert {part.lane for part in found} == {7}

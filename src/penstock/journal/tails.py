@@ -38,6 +38,12 @@ class Span(NamedTuple):
         """The span as parameters of a statement that holds ``IN_SPAN`` or ``WANTED``."""
         return {**self._asdict(), "seqs": list(self.seqs)}
 
+    def parts(self, most_wanted: int) -> list[Span]:
+        """The span as spans that follow one another, in each of which no more is wanted."""
+        pieces = [self.seqs[first : first + most_wanted] for first in range(0, len(self.seqs), most_wanted)] or [()]
+        ends = [*(piece[-1] for piece in pieces[:-1]), self.until]
+        return [Span(self.lane, after, until, piece) for after, until, piece in zip([self.after, *ends], ends, pieces, strict=False)]
+
 
 #: The condition of a statement over ``journal AS row`` that reads a span and nothing else.
 IN_SPAN: Final = "row.lane = %(lane)s AND row.seq > %(after)s AND row.seq <= %(until)s"

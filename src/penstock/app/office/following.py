@@ -50,9 +50,9 @@ class _Place:
     wanted: int = 0
     called: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def put_down(self, span: Span) -> None:
+    def put_down(self, span: Span, most_wanted: int) -> None:
         """Note a span that the tail has to handle, or to pass over after what it has to handle."""
-        self.todo.append(span)
+        self.todo += span.parts(most_wanted)
         self.wanted += len(span.seqs)
         self.seen = span.until
         if len(self.todo) > _MOST_SPANS or self.wanted > _MOST_WANTED:
@@ -119,7 +119,7 @@ class Following:
             if not in_step or until <= self._seq:
                 return False
             stretch = await self._stretch(connection, services.lane, self._seq, until)
-            await self._let_look(connection, in_step, stretch)
+            await self._let_look(connection, in_step, stretch, settings.tail_handled_rows)
         self._seq = stretch.until
         for place in self._places:
             if place.todo or not self._in_step(place):
@@ -138,7 +138,7 @@ class Following:
             self._kept.append(found)
         return found
 
-    async def _let_look(self, connection: Connection, in_step: Sequence[_Place], stretch: Stretch) -> None:
+    async def _let_look(self, connection: Connection, in_step: Sequence[_Place], stretch: Stretch, most_wanted: int) -> None:
         """Let tails look at a stretch: put the span down for those that want some of it, and move the others on."""
         idle = []
         for place in in_step:
@@ -149,7 +149,7 @@ class Following:
                 place.out_of_step()
                 continue
             if span.seqs or place.todo:
-                place.put_down(span)
+                place.put_down(span, most_wanted)
             else:
                 idle.append(place)
         await self._move(connection, idle, Span(stretch.lane, stretch.after, stretch.until))
@@ -179,7 +179,7 @@ class Following:
 
     async def _handle(self, connection: Connection, place: _Place, services: Services) -> bool:
         """Handle what is put down; false when the cursor is not where that begins."""
-        span = place.next_span(services.office.settings.tail_rows)
+        span = place.next_span(services.office.settings.tail_handled_rows)
         if await tails.follow(connection, place.tail, span):
             place.handled(span)
             return True
