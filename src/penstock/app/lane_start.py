@@ -25,11 +25,14 @@ from penstock.state.tables import Capacity
 #: Few enough to stay in the processor's cache, and in memory that was used before.
 _REPLAY_ROWS = 20_000
 _log = structlog.get_logger("lane")
+#: Of a full batch on its way to the database: some 8,000 rows.
+_BATCH_BYTES = 4 << 20
 
 
 def connect_lane(dsn: str) -> psycopg.Connection[Any]:
-    """A connection as the lane needs it: autocommit, and look-ups in closed partitions by index only."""
+    """A connection as the lane needs it: autocommit, room for a batch, and look-ups in closed partitions by index only."""
     connection = db.connect(dsn, name="penstock-lane", autocommit=True)
+    db.send_at_once(connection, _BATCH_BYTES)
     connection.execute("SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off")
     return connection
 

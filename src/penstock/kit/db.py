@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import select
+import socket
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -53,6 +55,15 @@ def connect(
         tcp_user_timeout=20_000,
     )
     return psycopg.connect(full, autocommit=autocommit)
+
+
+def send_at_once(connection: Connection[Any], size: int) -> None:
+    """Let the system take ``size`` bytes from us before the server has read any, as far as it allows (``net.core.wmem_max``).
+
+    Otherwise a large COPY is a to and fro of small pieces, each of which waits for a processor twice.
+    """
+    with socket.socket(fileno=os.dup(connection.pgconn.socket)) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
 
 
 def refuse_unsafe_database(connection: Connection[Any]) -> None:

@@ -10,13 +10,16 @@ from typing import Final
 
 _WINDOW_S: Final = 0.5
 _LONGEST_REST_S: Final = 5.0
+#: So long after its last busy moment the lane counts as busy: its next burst may come, or it may be recovering from a fall.
+_HOLD_S: Final = 30.0
 
 
 @dataclass
 class Pace:
     """Watches the lane's speed, and says how long to rest after each piece of work."""
 
-    rows_per_second: float = 0.0
+    rows_per_second: float = 0.0  # the highest of late
+    _peak_s: float = 0.0
     _seq: int = -1
     _since_s: float = 0.0
     _free_s: float = 0.0  # when the next of those that share may work
@@ -26,7 +29,9 @@ class Pace:
         if self._seq < 0:
             self._seq, self._since_s = last_seq, now_s
         elif now_s - self._since_s >= _WINDOW_S:
-            self.rows_per_second = (last_seq - self._seq) / (now_s - self._since_s)
+            speed = (last_seq - self._seq) / (now_s - self._since_s)
+            if speed >= self.rows_per_second or now_s - self._peak_s > _HOLD_S:
+                self.rows_per_second, self._peak_s = speed, now_s
             self._seq, self._since_s = last_seq, now_s
 
     def rest_s(self, worked_s: float, busy_rows_per_second: float, share: float) -> float:
