@@ -32,8 +32,9 @@ _CLOSED: Final = """
     SELECT first_seq, end_seq FROM journal_partition
     WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
 """
-# Of (client, command_id), and of (ref_seq) where it is above 0: of their expressions, because they are not stored.
-_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({client}), ({command_id}))"
+# Of (command_id, client), and of (ref_seq) where it is above 0: of their expressions, because they are not stored.
+# The id first: PostgreSQL sorts by an abbreviation of the first column, and clients are few.
+_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({command_id}), ({client}))"
 _INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (({ref_seq})) WHERE {ref_seq} > 0"
 _COLUMNS: Final = {name: sql.SQL(expression(name)) for name in ("client", "command_id", "ref_seq")}
 _ANALYZE: Final = "ANALYZE {child}"
@@ -136,7 +137,7 @@ def _index(connection: Connection[Any], partition: Partition) -> None:
     except psycopg.errors.UniqueViolation as error:
         _, _, twice = (error.diag.message_detail or "").rpartition("=")
         raise DuplicateIds(
-            f"{child} holds a command id twice (client and id: {twice}); stop the lane and run `penstock verify`"
+            f"{child} holds a command id twice (id and client: {twice}); stop the lane and run `penstock verify`"
         ) from error
     connection.execute(_fill(_INDEX_REF, child=child, index=f"{child}_ref", **_COLUMNS))
 

@@ -170,8 +170,8 @@ BEGIN
         IF part.has_id THEN
             EXECUTE format($index$
                 CREATE UNIQUE INDEX %I ON %I (
-                    (reverse(substring(record, 185, 4))::integer),
-                    (encode(reverse(substring(record, 17, 8)) || reverse(substring(record, 25, 8)), 'hex')::uuid)
+                    (encode(reverse(substring(record, 17, 8)) || reverse(substring(record, 25, 8)), 'hex')::uuid),
+                    (reverse(substring(record, 185, 4))::integer)
                 )
             $index$, part.name || '_id', part.name);
         END IF;
