@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -16,7 +19,7 @@ from psycopg import Connection
 from support import planting
 from support.database import Database
 
-from penstock.app.keeper import Freezer, index_closed, keep_ahead, repeat
+from penstock.app.keeper import Freezer, GivingWay, index_closed, keep_ahead, repeat
 from penstock.journal import partitions
 from penstock.journal.heads import HeadSigner, read_heads
 from penstock.kit import postgres
@@ -43,7 +46,7 @@ def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings
     place_lane(database, 10_500)
     signer = HeadSigner(settings.home / "heads", Ed25519PrivateKey.generate())
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        keep_ahead(settings, signer, connection)
+        keep_ahead(settings, signer, GivingWay(), connection)
         last = connection.execute("SELECT max(end_seq) FROM journal_partition").fetchone()
     assert last == (13_001,)
     assert [(head.seq, head.digest, head.time_us) for head in read_heads(settings.home / "heads")] == [
@@ -111,3 +114,19 @@ def wait_for(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has a priority below all others")
+def test_indexing_stands_back_until_too_much_is_waiting() -> None:
+    way = GivingWay()
+    way.suit(3)  # nobody yet
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        way.begin(process.pid)
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 10
+        found = []
+        for waiting in (0, 1, 2, 3, 1):
+            way.suit(waiting)
+            found.append(os.sched_getscheduler(process.pid))
+        assert found == [os.SCHED_IDLE, os.SCHED_IDLE, os.SCHED_OTHER, os.SCHED_OTHER, os.SCHED_IDLE]
+        process.communicate(b"\n")
+    way.suit(2)  # it has gone

@@ -31,6 +31,9 @@ log = structlog.get_logger()
 
 _ROLE: Final = "penstock_keeper"
 _NICE: Final = 10
+#: Closed partitions that may wait while indexing stands back; the lane stops for want of room when there are three
+#: (``GENERATIONS`` in ``state/layout.py``).
+_MOST_WAITING: Final = 1
 _INDEX_PAUSE_S: Final = 1.0
 #: Most Idempotency-Keys forgotten in one round, which takes a second or more.
 _KEYS_A_ROUND: Final = 2_000
@@ -46,10 +49,39 @@ class DatabaseGone(RuntimeError):
     """The database stayed away for longer than the keeper's patience."""
 
 
-def keep_ahead(settings: Settings, signer: HeadSigner, connection: Connection[Any]) -> None:
-    """Attach the partitions that are missing, and sign the lane's head; one round."""
+class GivingWay:
+    """How far the server's end of the indexing connection stands back behind all else, where the server is ours.
+
+    It works only when nobody else wants to (SCHED_IDLE): low priority alone keeps whoever wakes up waiting for some
+    milliseconds, and a batch of payments is many awakenings. If too much is waiting for it, it takes part at our priority.
+    """
+
+    def __init__(self) -> None:
+        self._pid: int | None = None
+        self._wholly = False
+
+    def begin(self, pid: int) -> None:
+        """Take charge of a process."""
+        self._pid, self._wholly = pid, False
+        with contextlib.suppress(PermissionError):  # it runs as another user and we are not root
+            os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        self.suit(0)
+
+    def suit(self, waiting: int) -> None:
+        """Choose by the number of closed partitions that wait for their index."""
+        wholly = waiting <= _MOST_WAITING
+        if self._pid is None or wholly == self._wholly or not hasattr(os, "SCHED_IDLE"):
+            return
+        with contextlib.suppress(PermissionError, ProcessLookupError):  # as above; or the connection has just been lost
+            os.sched_setscheduler(self._pid, os.SCHED_IDLE if wholly else os.SCHED_OTHER, os.sched_param(0))
+            self._wholly = wholly
+
+
+def keep_ahead(settings: Settings, signer: HeadSigner, way: GivingWay, connection: Connection[Any]) -> None:
+    """Attach the partitions that are missing, sign the lane's head, and look how far indexing is; one round."""
     position = connection.execute(_POSITION, [settings.lane]).fetchone()
     last_seq = 0 if position is None else position[0]
+    way.suit(len(partitions.closed(connection, settings.lane, last_seq)))
     for made in partitions.ensure_ahead(
         connection, settings.lane, last_seq, settings.partition_rows, settings.partitions_ahead
     ):
@@ -126,10 +158,12 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     signer = HeadSigner(settings.home / "heads", wiring.secrets(settings).head_key())
 
-    def ahead(connection: Connection[Any]) -> None:
-        keep_ahead(settings, signer, connection)
+    way = GivingWay()
 
-    indexer = threading.Thread(target=_index, args=(settings, stop), name="indexer", daemon=True)
+    def ahead(connection: Connection[Any]) -> None:
+        keep_ahead(settings, signer, way, connection)
+
+    indexer = threading.Thread(target=_index, args=(settings, way, stop), name="indexer", daemon=True)
     indexer.start()
     try:
         repeat(lambda: _connect(settings, "keeper"), ahead, settings.head_interval_s, stop)
@@ -138,10 +172,10 @@ def run(settings: Settings, stop: threading.Event) -> None:
         indexer.join(timeout=1)  # an index under construction is given up, and made at the next start
 
 
-def _index(settings: Settings, stop: threading.Event) -> None:
+def _index(settings: Settings, way: GivingWay, stop: threading.Event) -> None:
     freezer = Freezer(settings)
     try:
-        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, freezer, c), _INDEX_PAUSE_S, stop)
+        repeat(lambda: _connect_quietly(settings, way), lambda c: _tidy(settings, freezer, c), _INDEX_PAUSE_S, stop)
     except DatabaseGone:
         stop.set()
     except partitions.DuplicateIds:
@@ -160,14 +194,13 @@ def _connect(settings: Settings, name: str) -> Connection[Any]:
     return db.connect(wiring.dsn(settings, _ROLE), name=f"penstock-{name}-{settings.lane}", autocommit=True)
 
 
-def _connect_quietly(settings: Settings) -> Connection[Any]:
-    """A connection for long work; the embedded server's end of it gets our low priority too."""
+def _connect_quietly(settings: Settings, way: GivingWay) -> Connection[Any]:
+    """A connection for long work; the embedded server's end of it gives way to all else."""
     name = f"penstock-indexer-{settings.lane}"
     connection = db.connect(wiring.dsn(settings, _ROLE), name=name, autocommit=True, statement_timeout_ms=0)
-    connection.execute("SET max_parallel_maintenance_workers = 0")  # helpers would not have our low priority
+    connection.execute("SET max_parallel_maintenance_workers = 0")  # helpers would not give way
     if not settings.database_url:
-        with contextlib.suppress(PermissionError):  # it runs as another user and we are not root
-            os.setpriority(os.PRIO_PROCESS, connection.info.backend_pid, _NICE)
+        way.begin(connection.info.backend_pid)
     return connection
 
 

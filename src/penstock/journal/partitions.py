@@ -88,6 +88,14 @@ def ensure_ahead(
     return made
 
 
+def closed(connection: Connection[Any], lane: int, last_seq: int) -> list[Partition]:
+    """The partitions whose rows are all committed and that have no index yet, in order.
+
+    :param last_seq: the last committed row of the lane.
+    """
+    return [Partition(lane, first, end) for first, end in connection.execute(_CLOSED, [lane, last_seq]).fetchall()]
+
+
 def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> list[Partition]:
     """Index and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
 
@@ -96,13 +104,13 @@ def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> li
     :return: the partitions that were closed.
     :raises DuplicateIds: when a command id appears twice; the partition stays unmarked.
     """
-    closed = [Partition(lane, first, end) for first, end in connection.execute(_CLOSED, [lane, last_seq]).fetchall()]
-    for partition in closed:
+    found = closed(connection, lane, last_seq)
+    for partition in found:
         _index(connection, partition)
         for parent in _PARENTS:
             connection.execute(_fill(_ANALYZE, child=_name(parent, partition)))
         connection.execute(_MARK, {"lane": lane, "first": partition.first_seq, "end": partition.end_seq})
-    return closed
+    return found
 
 
 def unfrozen(connection: Connection[Any], lane: int) -> list[Partition]:
