@@ -227,3 +227,22 @@ def _recover_alone(home: Path, settings: Settings, newest: Path) -> Recovered:
         home, settings.lane, capacity_of(settings), HASH_KEY, manifest["seq"],
         lambda _: bytes.fromhex(manifest["digest"]), lambda *_: iter(()), 0, 30 * 86_400_000_000,
     )  # fmt: skip
+
+
+def test_a_disk_that_fails_ends_the_lane_and_not_the_waiting(database: Database, home: Path) -> None:
+    settings = settings_for(home, next_lane())
+    lane = start_lane(database, settings)
+    open_accounts(lane, 4, 50_000)
+    checkpointer = Checkpointer(settings.home, settings.lane, 1 << 20, settings.checkpoints_kept)
+    checkpointer.begin(lane.state)
+    shutil.rmtree(lane_folder(home, settings.lane))
+    with pytest.raises(FileNotFoundError):
+        _step_for_ever(checkpointer, lane)
+    with pytest.raises(FileNotFoundError):
+        checkpointer.wait()
+    lane.writer.close()
+
+
+def _step_for_ever(checkpointer: Checkpointer, lane: Lane) -> None:
+    while True:
+        checkpointer.step(lane.state, lane.writer.position.digest)
