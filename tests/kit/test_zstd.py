@@ -16,12 +16,12 @@ def test_what_is_packed_comes_back(content: bytes) -> None:
 def test_arrays_are_packed_as_their_bytes() -> None:
     numbers = np.arange(1_000, dtype=np.int64)
     frame = zstd.pack(numbers)
-    assert frame.nbytes < numbers.nbytes / 2
+    assert len(frame) < numbers.nbytes / 2
     assert np.array_equal(np.frombuffer(zstd.unpack(frame, numbers.nbytes), np.int64), numbers)
 
 
-@pytest.mark.parametrize("size", [0, 1, 999])
-def test_more_than_was_said_is_refused(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, 999, 1_001])
+def test_another_size_than_was_said_is_refused(size: int) -> None:
     with pytest.raises(ValueError, match=f"no zstd frame of {size} bytes"):
         zstd.unpack(zstd.pack(bytes(1_000)), size)
 

@@ -40,9 +40,9 @@ _STOP_TIMEOUT_S: Final = 20.0
 _ORPHAN_TIMEOUT_S: Final = 20.0
 _LOG_BYTES: Final = 16 << 20
 #: For glibc: the server keeps the memory of one COPY for the next, instead of giving it back and faulting it in again.
-_KEEP_MEMORY: Final = {
-    "MALLOC_TOP_PAD_": str(64 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20), "MALLOC_MMAP_THRESHOLD_": str(256 << 20),
-}  # fmt: skip
+_KEEP_MEMORY: Final = (
+    f"MALLOC_TOP_PAD_={64 << 20}", f"MALLOC_TRIM_THRESHOLD_={256 << 20}", f"MALLOC_MMAP_THRESHOLD_={256 << 20}",
+)  # fmt: skip
 
 
 class PostgresProblem(RuntimeError):
@@ -294,7 +294,7 @@ def _password_file(home: Path, password: str, run_as: _RunAs) -> Iterator[Path]:
 
 def _launch(home: Path, data: Path, settings: dict[str, str], run_as: _RunAs) -> subprocess.Popen[bytes]:
     _forget_stale_locks(home, data)
-    command = [*run_as.prefix, str(program("postgres")), "-D", str(data)]
+    command = [*run_as.prefix, "env", *_KEEP_MEMORY, str(program("postgres")), "-D", str(data)]
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     with _open_log(home) as log:
@@ -304,7 +304,6 @@ def _launch(home: Path, data: Path, settings: dict[str, str], run_as: _RunAs) ->
             stdout=log,
             stderr=log,
             cwd=data,
-            env=os.environ | _KEEP_MEMORY,
             start_new_session=True,  # Ctrl-C in the terminal is for the supervisor, which stops it in order
             **run_as.arguments(),
         )

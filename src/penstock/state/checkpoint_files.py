@@ -141,7 +141,7 @@ class CheckpointFiles:
         self._spare.give(records)
         name = f"{entry['table']}-{entry['first']}-{entry['seq']}.zst"
         write_durably(self._draft.folder / name, block)
-        sizes = {"bytes": block.nbytes, "raw_bytes": raw_bytes, "crc32": zlib.crc32(block)}
+        sizes = {"bytes": len(block), "raw_bytes": raw_bytes, "crc32": zlib.crc32(block)}
         self._draft.segments.append(entry | {"file": name} | sizes)
         time.sleep(max(raw_bytes / self._bytes_per_second - (time.monotonic() - begun_s), 0.0))
 
@@ -177,7 +177,7 @@ class CheckpointFiles:
         self.last, self._draft = draft, None
 
 
-def write_durably(path: Path, body: bytes | memoryview) -> None:
+def write_durably(path: Path, body: bytes) -> None:
     """Write a file and fsync it."""
     with path.open("wb") as file:
         file.write(body)
