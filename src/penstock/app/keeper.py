@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import psutil
 import psycopg
 import structlog
 from psycopg import Connection
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 
 _ROLE: Final = "penstock_keeper"
 _NICE: Final = 10
-#: Closed partitions that may wait while indexing stands back; the lane stops for want of room when there are three
+#: Closed partitions that may wait while indexing stands back; for a fourth the lane has no room
 #: (``GENERATIONS`` in ``state/layout.py``).
 _MOST_WAITING: Final = 1
 _INDEX_PAUSE_S: Final = 1.0
@@ -57,24 +58,25 @@ class GivingWay:
     """
 
     def __init__(self) -> None:
-        self._pid: int | None = None
+        self._process: psutil.Process | None = None  # which is not taken for another one of the same number
         self._wholly = False
 
     def begin(self, pid: int) -> None:
         """Take charge of a process."""
-        self._pid, self._wholly = pid, False
-        with contextlib.suppress(PermissionError):  # it runs as another user and we are not root
-            os.setpriority(os.PRIO_PROCESS, pid, _NICE)
+        with contextlib.suppress(psutil.Error):  # it runs as another user and we are not root, or it has gone
+            self._process, self._wholly = psutil.Process(pid), False
+            self._process.nice(_NICE)
         self.suit(0)
 
     def suit(self, waiting: int) -> None:
         """Choose by the number of closed partitions that wait for their index."""
         wholly = waiting <= _MOST_WAITING
-        if self._pid is None or wholly == self._wholly or not hasattr(os, "SCHED_IDLE"):
+        if self._process is None or wholly == self._wholly or not hasattr(os, "SCHED_IDLE"):
             return
-        with contextlib.suppress(PermissionError, ProcessLookupError):  # as above; or the connection has just been lost
-            os.sched_setscheduler(self._pid, os.SCHED_IDLE if wholly else os.SCHED_OTHER, os.sched_param(0))
-            self._wholly = wholly
+        with contextlib.suppress(PermissionError, ProcessLookupError):  # as above
+            if self._process.is_running():
+                os.sched_setscheduler(self._process.pid, os.SCHED_IDLE if wholly else os.SCHED_OTHER, os.sched_param(0))
+                self._wholly = wholly
 
 
 def keep_ahead(settings: Settings, signer: HeadSigner, way: GivingWay, connection: Connection[Any]) -> None:
