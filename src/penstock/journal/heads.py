@@ -20,6 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
+from penstock.kit.durable import sync_folder
+
 #: An unchanged head is written again after so long, to show that the signer lives.
 REPEAT_US: Final = 60_000_000
 _KEYS: Final = {"lane": int, "seq": int, "digest": str, "time_us": int, "key": str, "signature": str}
@@ -146,7 +148,7 @@ def _append(path: Path, line: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     if new:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
 
 def _cut_torn_line(descriptor: int) -> None:
@@ -155,14 +157,6 @@ def _cut_torn_line(descriptor: int) -> None:
     tail = os.pread(descriptor, size - tail_start, tail_start)
     if tail and not tail.endswith(b"\n"):
         os.ftruncate(descriptor, tail_start + tail.rfind(b"\n") + 1)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _publish_public_key(folder: Path, public_key: Ed25519PublicKey) -> None:

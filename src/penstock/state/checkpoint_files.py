@@ -21,6 +21,7 @@ from typing import Any
 import structlog
 
 from penstock.kit import zstd
+from penstock.kit.durable import sync_folder, write_durably
 from penstock.state.segments import Segment
 from penstock.state.spare import Spare
 from penstock.state.tables import Int64
@@ -40,11 +41,16 @@ class Draft:
 
     folder: Path
     segments: list[Entry] = field(default_factory=list)
+    _pieces: dict[tuple[str, int, int], list[Entry]] = field(default_factory=dict)
+
+    def add(self, entry: Entry) -> None:
+        """Add a segment that is in the folder."""
+        self.segments.append(entry)
+        self._pieces.setdefault((entry["table"], entry["first"], entry["count"]), []).append(entry)
 
     def find(self, segment: Segment) -> list[Entry]:
         """The entries of the same piece, in order: the whole of it, then what it gained; none = it was empty."""
-        wanted = (segment.table, segment.first, segment.count)
-        return [entry for entry in self.segments if (entry["table"], entry["first"], entry["count"]) == wanted]
+        return self._pieces.get((segment.table, segment.first, segment.count), [])
 
 
 class CheckpointFiles:
@@ -142,7 +148,7 @@ class CheckpointFiles:
         name = f"{entry['table']}-{entry['first']}-{entry['seq']}.zst"
         write_durably(self._draft.folder / name, block)
         sizes = {"bytes": len(block), "raw_bytes": raw_bytes, "crc32": zlib.crc32(block)}
-        self._draft.segments.append(entry | {"file": name} | sizes)
+        self._draft.add(entry | {"file": name} | sizes)
         time.sleep(max(raw_bytes / self._bytes_per_second - (time.monotonic() - begun_s), 0.0))
 
     def _link_segments(self, entries: list[Entry]) -> None:
@@ -150,7 +156,7 @@ class CheckpointFiles:
         for entry in entries:
             assert self.last is not None
             os.link(self.last.folder / entry["file"], self._draft.folder / entry["file"])
-            self._draft.segments.append(entry)
+            self._draft.add(entry)
 
     def _publish(self, small: list[tuple[Entry, Int64]], manifest: dict[str, Any]) -> None:
         draft = self._draft
@@ -175,23 +181,6 @@ class CheckpointFiles:
             "checkpoint published", lane=manifest["lane"], seq=manifest["seq"], segments=len(draft.segments), bytes=written
         )
         self.last, self._draft = draft, None
-
-
-def write_durably(path: Path, body: bytes) -> None:
-    """Write a file and fsync it."""
-    with path.open("wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder durable."""
-    fd = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _nothing() -> None:
