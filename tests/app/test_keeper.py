@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,10 +60,10 @@ def test_closed_partitions_are_indexed_and_the_ids_are_found_by_the_index(databa
         index_closed(settings, connection)
         done = connection.execute("SELECT first_seq FROM journal_partition WHERE indexed ORDER BY 1").fetchall()
         plan = connection.execute(
-            "EXPLAIN SELECT seq FROM journal WHERE client = 0 AND command_id = %s AND lane = 0 AND seq < 1001", [uuid.UUID(int=1)]
+            "EXPLAIN SELECT seq FROM journal WHERE id_hi = 0 AND id_lo = 1 AND client = 0 AND lane = 0 AND seq < 1001"
         ).fetchall()
     assert done == [(1,), (1_001,)]
-    assert "journal_0_1_id" in str(plan)
+    assert "journal_record_0_1_id" in str(plan)
 
 
 def test_closed_partitions_are_frozen_when_the_lane_is_quiet_or_too_many_wait(database: Database, settings: Settings) -> None:
@@ -82,7 +81,7 @@ def test_closed_partitions_are_frozen_when_the_lane_is_quiet_or_too_many_wait(da
         second = freezer.step(connection, 102.0)
         assert second is not None
         assert second.first_seq == 1_001
-        found = connection.execute("SELECT relpages > 0, relallfrozen = relpages FROM pg_class WHERE relname = 'journal_0_1001'")
+        found = connection.execute("SELECT relpages > 0, relallfrozen = relpages FROM pg_class WHERE relname = 'journal_record_0_1001'")
         assert found.fetchone() == (True, True)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -55,14 +54,14 @@ def plan(connection: psycopg.Connection, query: str, values: dict[str, Any]) -> 
 
 
 def test_ids_are_found_by_their_index(lane: psycopg.Connection) -> None:
-    asked = [(place, CLIENT, uuid.UUID(int=seq)) for place, seq in enumerate((5, HOT - 2, HOT + 2))]
+    asked = [(place, CLIENT, 0, seq) for place, seq in enumerate((5, HOT - 2, HOT + 2))]
     assert sorted(reader.find_ids(lane, LANE, asked, 1, HOT)) == [(0, 5, 35), (1, HOT - 2, 7 * (HOT - 2))]
-    values = {"places": [0], "clients": [CLIENT], "ids": [uuid.UUID(int=5)], "lane": LANE, "first": 1, "end": HOT}
+    values = {"places": [0], "clients": [CLIENT], "upper": [0], "lower": [5], "lane": LANE, "first": 1, "end": HOT}
     how = plan(lane, reader._IDS, values)
     for first in range(1, HOT, PARTITION_ROWS):
-        assert f"using journal_{LANE}_{first}_id on journal_{LANE}_{first}" in how
+        assert f"using journal_record_{LANE}_{first}_id on journal_record_{LANE}_{first}" in how
     assert "Seq Scan" not in how
-    assert f"journal_{LANE}_{HOT}" not in how
+    assert f"journal_record_{LANE}_{HOT}" not in how
 
 
 def test_payments_are_found_by_their_key_and_what_followed_by_its_index(lane: psycopg.Connection) -> None:
@@ -72,6 +71,6 @@ def test_payments_are_found_by_their_key_and_what_followed_by_its_index(lane: ps
     }  # fmt: skip
     how = plan(lane, reader._PAYMENTS, {"lane": LANE, "seqs": [4], "hot": HOT})
     for first in range(1, HOT, PARTITION_ROWS):
-        assert f"using journal_{LANE}_{first}_ref on journal_{LANE}_{first}" in how
-        assert f"using journal_{LANE}_{first}_pkey on journal_{LANE}_{first}" in how
+        assert f"using journal_record_{LANE}_{first}_ref on journal_record_{LANE}_{first}" in how
+        assert f"using journal_record_{LANE}_{first}_pkey on journal_record_{LANE}_{first}" in how
     assert "Seq Scan" not in how

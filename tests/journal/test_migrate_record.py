@@ -40,7 +40,9 @@ def old(server: postgres.PostgresServer, template: str, journal: JournalMaker) -
         database = Database(server, _NAME)
         assert template != _NAME, "the roles have their passwords since the template was made"
         migrate(database.dsn(postgres.ADMIN), until="0007")
-        database.extend(0, _PARTITION_ROWS, ahead=len(journal.rows) // _PARTITION_ROWS + 1)
+        with database.connect("penstock_keeper") as keeper:
+            for first in range(1, len(journal.rows) + 2 * _PARTITION_ROWS, _PARTITION_ROWS):
+                make_partition(keeper, first)
         with database.connect(postgres.ADMIN) as admin:
             write_in_columns(admin, journal)
             store_the_rest(admin, journal)
@@ -50,6 +52,14 @@ def old(server: postgres.PostgresServer, template: str, journal: JournalMaker) -
                 close_in_columns(keeper, f"journal_0_{first}", first)
         yield database
         connection.execute(f"DROP DATABASE {_NAME} WITH (FORCE)")
+
+
+def make_partition(connection: psycopg.Connection, first: int) -> None:
+    end = first + _PARTITION_ROWS
+    for parent in ("journal", "journal_side"):
+        connection.execute(f"CREATE TABLE {parent}_0_{first} (LIKE {parent} INCLUDING ALL) WITH (autovacuum_enabled = false)")  # type: ignore[call-overload]
+        connection.execute(f"ALTER TABLE {parent} ATTACH PARTITION {parent}_0_{first} FOR VALUES FROM (0, {first}) TO (0, {end})")  # type: ignore[call-overload]
+    connection.execute("INSERT INTO journal_partition (lane, first_seq, end_seq) VALUES (0, %s, %s)", [first, end])
 
 
 def write_in_columns(connection: psycopg.Connection, journal: JournalMaker) -> None:
@@ -66,13 +76,14 @@ def close_in_columns(connection: psycopg.Connection, partition: str, first: int)
     connection.execute("UPDATE journal_partition SET indexed = true WHERE first_seq = %s", [first])
 
 
-#: Of each partition and the table: name, bounds, owner, options, and who may do what; ACLs in any order.
+#: Of each partition: name as it was, bounds, owner, options, and who may do what; ACLs in any order.
 _TABLES = """
-    SELECT relname, pg_get_expr(relpartbound, oid), relowner::regrole::text, reloptions,
+    SELECT replace(relname, 'journal_record', 'journal'), pg_get_expr(relpartbound, oid), relowner::regrole::text, reloptions,
         ARRAY(SELECT right_::text FROM unnest(relacl) AS right_ ORDER BY 1)
-    FROM pg_class WHERE relname ~ '^journal(_0_[0-9]+)?$' ORDER BY 1
+    FROM pg_class WHERE relname ~ '^journal(_record)?_0_[0-9]+$' AND relkind = 'r' ORDER BY 1
 """
-_INDICES = "SELECT indexname FROM pg_indexes WHERE tablename ~ '^journal(_0_[0-9]+)?$' ORDER BY 1"
+_READERS = "SELECT rolname FROM pg_roles WHERE rolname ~ '^penstock_' AND has_table_privilege(oid, 'journal', 'SELECT') ORDER BY 1"""
+_INDICES = "SELECT replace(indexname, 'journal_record', 'journal') FROM pg_indexes WHERE tablename ~ '^journal(_record)?(_0_[0-9]+)?$' ORDER BY 1"
 
 
 def test_it_is_the_same_journal(old: Database, home: Path, journal: JournalMaker) -> None:
@@ -80,14 +91,18 @@ def test_it_is_the_same_journal(old: Database, home: Path, journal: JournalMaker
     names = sql.SQL(", ").join(sql.Identifier(name) for name, _ in COLUMNS)
     look = sql.SQL("SELECT {} FROM journal ORDER BY seq").format(names)
     with old.connect(postgres.ADMIN) as connection:
-        before = [connection.execute(query).fetchall() for query in (look, _TABLES, _INDICES)]
+        before = [connection.execute(query).fetchall() for query in (look, _TABLES, _INDICES, _READERS)]
     migrate(old.dsn(postgres.ADMIN))
     with old.connect(postgres.ADMIN) as connection:
-        assert [connection.execute(query).fetchall() for query in (look, _TABLES, _INDICES)] == before
+        assert [connection.execute(query).fetchall() for query in (look, _TABLES, _INDICES, _READERS)] == before
+        writers = connection.execute(
+            "SELECT rolname FROM pg_roles WHERE rolname ~ '^penstock_' AND has_table_privilege(oid, 'journal_record', 'INSERT') ORDER BY 1"
+        ).fetchall()
         records = connection.execute("SELECT record FROM journal ORDER BY seq").fetchall()
-        left = connection.execute("SELECT relname FROM pg_class WHERE relname ~ 'in_columns'").fetchall()
+        left = connection.execute("SELECT relname FROM pg_class WHERE relname ~ 'in_columns|computed'").fetchall()
     assert [record for (record,) in records] == [record_of(row) for row in journal.rows]
     assert left == []
+    assert writers == [("penstock_admin",), ("penstock_keeper",), ("penstock_lane",)]
     report = verify(lambda: old.connect("penstock_auditor"), Request(home / "heads", home, home / "heads" / "public.pem"))
     assert (report.findings, report.lanes[0].digest) == ((), journal.digests()[-1].hex())
 

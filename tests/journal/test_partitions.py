@@ -70,8 +70,8 @@ def test_a_full_partition_is_indexed_and_marked(database: Database) -> None:
         assert partitions.close_and_index(connection, 0, 1_200) == []
         times = connection.execute("SELECT first_time_us, last_time_us, indexed FROM journal_partition WHERE first_seq = 1")
         assert times.fetchone() == (10, 10_000, True)
-        indices = connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'journal_0_1' ORDER BY 1")
-        assert [name for (name,) in indices] == ["journal_0_1_id", "journal_0_1_pkey", "journal_0_1_ref"]
+        indices = connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'journal_record_0_1' ORDER BY 1")
+        assert [name for (name,) in indices] == ["journal_record_0_1_id", "journal_record_0_1_pkey", "journal_record_0_1_ref"]
 
 
 def test_a_command_id_that_appears_twice_is_found(database: Database) -> None:
@@ -82,7 +82,7 @@ def test_a_command_id_that_appears_twice_is_found(database: Database) -> None:
     assert listed(database)[0] == (1, 1_001, False)
 
 
-@pytest.mark.parametrize("statement", ["UPDATE journal SET record = ''", "DELETE FROM journal", "TRUNCATE journal"])
+@pytest.mark.parametrize("statement", ["UPDATE journal SET record = ''", "DELETE FROM journal", "TRUNCATE journal_record", "DELETE FROM journal_record"])
 @pytest.mark.parametrize("role", ["penstock_lane", "penstock_edge", "penstock_auditor"])
 def test_no_role_of_the_running_system_changes_a_row(database: Database, role: str, statement: str) -> None:
     with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):

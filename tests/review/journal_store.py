@@ -20,7 +20,7 @@ from review.journal_rows import record_of
 
 def store_journal(connection: Connection[Any], journal: JournalMaker) -> None:
     """Write everything into an empty, migrated database; the connection must be a superuser's."""
-    with connection.cursor() as cursor, cursor.copy("COPY journal (lane, seq, record) FROM STDIN") as copy:
+    with connection.cursor() as cursor, cursor.copy("COPY journal_record (lane, seq, record) FROM STDIN") as copy:
         for row in journal.rows:
             copy.write_row([journal.lane, row["seq"], record_of(row)])
     store_the_rest(connection, journal)

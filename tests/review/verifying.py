@@ -18,7 +18,7 @@ Verify = Callable[..., Report]
 def empty(database: Database) -> None:
     """Remove every row."""
     with database.connect("penstock_admin") as connection:
-        connection.execute("TRUNCATE lane, journal, journal_batch, journal_side")
+        connection.execute("TRUNCATE lane, journal_record, journal_batch, journal_side")
 
 
 def store(database: Database, journal: JournalMaker) -> None:

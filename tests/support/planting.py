@@ -10,8 +10,9 @@ from psycopg import Connection
 
 from penstock.contracts.row import ROW
 from penstock.journal.encoding import COLUMNS, encode_rows
+from penstock.journal.layout import TABLE
 
-COPY = f"COPY journal ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+COPY = f"COPY {TABLE} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _HALF = 2**64
 
 

@@ -1,9 +1,9 @@
-"""How the columns of the table ``journal`` follow from the stored record, as SQL.
+"""How the columns of the view ``journal`` follow from the stored record, as SQL.
 
-The table stores a row as its canonical encoding (``contracts/row.py``), in the column ``record``; every other
-column is computed from it when it is read. PostgreSQL 18 brings what that needs: ``reverse(bytea)`` for the byte
-order, casts from bytea to whole numbers, and generated columns that are VIRTUAL. A virtual column cannot be indexed,
-its expression can: an index is used for the column when its expression is the one given here.
+The table ``journal_record`` stores a row as its canonical encoding (``contracts/row.py``), in the column ``record``;
+the view computes every other column from it when it is read. PostgreSQL 18 brings what that needs: ``reverse(bytea)`` for
+the byte order, and casts from bytea to whole numbers. An index of the table serves a column of the view when its
+expression is the one given here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from penstock.contracts.row import FEATURE_BYTES, ROW
 #: Bytes of a stored record with a vector, and without one: ``features`` is the last field, and left out as a whole.
 RECORD_BYTES: Final = ROW.itemsize
 BARE_BYTES: Final = RECORD_BYTES - FEATURE_BYTES
-#: The columns that are stored; all others are computed.
+#: The table, and its columns; all others are computed.
+TABLE: Final = "journal_record"
 STORED: Final = ("lane", "seq", "record")
 
 _WHOLE: Final = {8: "bigint", 4: "integer", 2: "smallint"}
@@ -25,12 +26,12 @@ _HALVES: Final = ("id_hi", "id_lo")
 
 
 def computed_columns() -> dict[str, tuple[str, str]]:
-    """Every computed column in the table's order: its name → its SQL type and expression."""
+    """Every computed column in the view's order: its name → its SQL type and expression."""
     columns = {}
     for name in ROW.names or ():
-        if name == "id_hi":
+        if name == _HALVES[0]:
             columns["command_id"] = ("uuid", _uuid())
-        elif name not in (*STORED, *_HALVES):
+        if name not in STORED:
             columns[name] = _column(name)
     return columns
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
@@ -18,8 +17,8 @@ Connection = psycopg.Connection[Any]
 
 _IDS: Final = """
     SELECT asked.place, journal.seq, journal.fingerprint
-    FROM unnest(%(places)s::int[], %(clients)s::int[], %(ids)s::uuid[]) AS asked (place, client, command_id)
-    JOIN journal ON journal.client = asked.client AND journal.command_id = asked.command_id
+    FROM unnest(%(places)s::int[], %(clients)s::int[], %(upper)s::bigint[], %(lower)s::bigint[]) AS asked (place, client, id_hi, id_lo)
+    JOIN journal ON journal.id_hi = asked.id_hi AND journal.id_lo = asked.id_lo AND journal.client = asked.client
     WHERE journal.lane = %(lane)s AND journal.seq >= %(first)s AND journal.seq < %(end)s
 """
 _PAYMENTS: Final = """
@@ -92,16 +91,17 @@ def _fetch_rows(connection: Connection, lane: int, after: int, until: int) -> ND
 
 
 def find_ids(
-    connection: Connection, lane: int, asked: Sequence[tuple[int, int, uuid.UUID]], first_seq: int, end_seq: int
+    connection: Connection, lane: int, asked: Sequence[tuple[int, int, int, int]], first_seq: int, end_seq: int
 ) -> list[tuple[int, int, int]]:
-    """Look (place, client, command id) up in closed partitions; (place, seq, fingerprint) of those found."""
-    places, clients, ids = zip(*asked, strict=True)
+    """Look (place, client, upper and lower half of the command id) up in closed partitions; (place, seq, fingerprint) of those found."""
+    places, clients, upper, lower = zip(*asked, strict=True)
     found = connection.execute(
         _IDS,
         {
             "places": list(places),
             "clients": list(clients),
-            "ids": list(ids),
+            "upper": list(upper),
+            "lower": list(lower),
             "lane": lane,
             "first": first_seq,
             "end": end_seq,

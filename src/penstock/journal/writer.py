@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from penstock.contracts.row import ENCODING_VERSION
 from penstock.journal.digest import GENESIS, chain
 from penstock.journal.encoding import COLUMNS, encode_rows
+from penstock.journal.layout import TABLE
 
 Connection = psycopg.Connection[Any]
 
@@ -38,7 +39,7 @@ _ADVANCE: Final = """
     INSERT INTO journal_batch (lane, first_seq, last_seq, epoch, encoding, digest)
     SELECT lane, %(first_seq)s, %(last_seq)s, %(epoch)s, %(encoding)s, %(digest)s FROM mine
 """
-_COPY_ROWS: Final = f"COPY journal ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY_ROWS: Final = f"COPY {TABLE} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
 _COPY_SIDES: Final = "COPY journal_side (lane, seq, body) FROM STDIN (FORMAT BINARY)"
 _POSITION: Final = "SELECT epoch, last_seq, digest, time_us FROM lane WHERE lane = %(lane)s"
 # Sessions of ours that have held a lane's row for longer than we waited for it.

@@ -15,7 +15,7 @@ import psycopg
 from numpy.typing import NDArray
 
 from penstock.contracts.commands import Kind
-from penstock.contracts.ids import join_uuid, uuid7_time_ms
+from penstock.contracts.ids import uuid7_time_ms
 from penstock.contracts.money import CURRENCIES
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import FOLLOW_UPS
@@ -201,10 +201,8 @@ def _look_up_ids(
     closed = closed_between(partitions, min(id_times) - terms.id_ahead_us, max(id_times) + terms.id_age_us + 1_000_000)
     if not closed:
         return
-    asked = [
-        (int(i), int(commands["client"][i]), join_uuid(int(commands["id_hi"][i]), int(commands["id_lo"][i])))
-        for i in places
-    ]
+    clients, upper, lower = (commands[name][places].tolist() for name in ("client", "id_hi", "id_lo"))
+    asked = list(zip(places.tolist(), clients, upper, lower, strict=True))
     for place, seq, fingerprint in reader.find_ids(
         reading(), terms.lane, asked, closed[0].first_seq, closed[-1].end_seq
     ):

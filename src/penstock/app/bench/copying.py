@@ -54,6 +54,6 @@ def _rows(batch: int, chance: np.random.Generator) -> NDArray[Any]:
 def _make_table(connection: Connection[Any]) -> None:
     """A table like a partition of the journal while it is hot: the primary key, and no other index."""
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_TABLE))
-    connection.execute(sql.SQL("CREATE TABLE {} (LIKE journal INCLUDING GENERATED INCLUDING STORAGE)").format(_TABLE))
+    connection.execute(sql.SQL("CREATE TABLE {} (LIKE journal_record INCLUDING STORAGE)").format(_TABLE))
     connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (lane, seq)").format(_TABLE))
     connection.commit()

@@ -20,12 +20,12 @@ _PARTS: Final = """
            coalesce(sum(pg_relation_size(key.indexrelid)), 0)::bigint
     FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
     LEFT JOIN pg_index key ON key.indrelid = child.oid AND key.indisprimary
-    WHERE inhparent = 'journal'::regclass
+    WHERE inhparent = 'journal_record'::regclass
 """
 _CLOSED: Final = """
     SELECT coalesce(sum(pg_relation_size(indexrelid)), 0)::bigint
     FROM pg_inherits JOIN pg_index ON indrelid = inhrelid
-    WHERE inhparent = 'journal'::regclass AND NOT indisprimary
+    WHERE inhparent = 'journal_record'::regclass AND NOT indisprimary
 """
 _CLOSED_ROWS: Final = "SELECT coalesce(sum(end_seq - first_seq), 0)::bigint FROM journal_partition WHERE indexed"
 

@@ -158,7 +158,7 @@ class LaneAudit:
                 "sequence", last_seq + 1, f"Rows {last_seq + 1} to {recorded} are missing: the lane's record says that "
                 f"it ends at {recorded}.", expected=recorded, found=last_seq,
             )  # fmt: skip
-        for table, check in (("journal", "sequence"), ("journal_side", "side_records")):
+        for table, check in (("journal_record", "sequence"), ("journal_side", "side_records")):
             for seq in self._reader.outside(table, self._lane, last_seq, MOST):
                 self._findings.add(
                     check, seq, f"The table {table} has a record {seq} outside the lane's rows 1 to {last_seq}."

@@ -90,7 +90,7 @@ class Reader:
     def lanes(self) -> list[int]:
         """Every lane that has a record, a batch or a row."""
         lanes = {lane for (lane,) in self._main.execute("SELECT lane FROM lane UNION SELECT lane FROM journal_batch")}
-        for table in ("journal", "journal_side"):
+        for table in ("journal_record", "journal_side"):
             least = -(2**15) - 1
             query = sql.SQL("SELECT min(lane) FROM {} WHERE lane > %s").format(sql.Identifier(table))
             while (least := self._number(query, least)) is not None:
@@ -105,7 +105,7 @@ class Reader:
 
     def last_row(self, lane: int, at_most: int) -> int:
         """The highest sequence of a row, not above ``at_most``; 0 = none."""
-        query = sql.SQL("SELECT max(seq) FROM journal WHERE lane = %s AND seq BETWEEN 1 AND %s")
+        query = sql.SQL("SELECT max(seq) FROM journal_record WHERE lane = %s AND seq BETWEEN 1 AND %s")
         return self._number(query, lane, at_most) or 0
 
     def outside(self, table: str, lane: int, last_seq: int, most: int) -> list[int]:
@@ -194,13 +194,13 @@ def _begin(connection: AnyConnection, snapshot: str | None = None) -> None:
 
 
 def _read_rows(connection: AnyConnection, where: str) -> Rows:
-    query = f"SELECT {SELECTED} FROM journal {where}"  # noqa: S608 - our words and ints
+    query = f"SELECT {SELECTED} FROM journal_record {where}"  # noqa: S608 - our words and ints
     try:
         return parse_rows(*_copy_body(connection, query))
     except Unreadable as error:
         raise CannotVerify(
-            "the table journal has not the columns of docs/journal-format.md (a column is NULL or has another "
-            "type); compare it with src/penstock/journal/migrations/versions/0008_record.sql"
+            "the table journal_record has not the columns of docs/journal-format.md (a column is NULL or has another "
+            "type); compare it with src/penstock/journal/migrations/versions/0011_view.sql"
         ) from error
 
 
