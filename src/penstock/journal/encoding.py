@@ -47,6 +47,14 @@ def encode_rows(rows: NDArray[Any]) -> bytes:
     return b"".join((_SIGNATURE, _joined(sent, has_vector), _TRAILER))
 
 
+def stored_records(rows: NDArray[Any]) -> list[bytes]:
+    """The rows (n,) of ``ROW`` one by one, as the table stores them."""
+    octets = rows.tobytes()
+    sizes = np.where(rows["feature_registry"] > 0, RECORD_BYTES, BARE_BYTES).tolist()
+    starts = range(0, len(octets), RECORD_BYTES)
+    return [octets[start : start + size] for start, size in zip(starts, sizes, strict=True)]
+
+
 def _joined(sent: NDArray[Any], has_vector: NDArray[np.bool_]) -> bytes | bytearray:
     """The rows one after another, those without a vector cut short."""
     if has_vector.all():
