@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -22,7 +23,19 @@ PATIENCE_S = 0.5
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
-    await send_answer(send, Answer(200, await read_body(scope, receive, 1_000)))
+    """Answers with the body; on ``/pieces`` letter by letter, each when the client has sent a request for it."""
+    if scope["path"] != "/pieces":
+        await send_answer(send, Answer(200, await read_body(scope, receive, 1_000)))
+        return
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for number in range(3):
+        await send({"type": "http.response.body", "body": b"piece %d" % number, "more_body": True})
+        await heard.acquire()
+    await send({"type": "http.response.body"})
+
+
+#: How many pieces the client has heard.
+heard = asyncio.Semaphore(0)
 
 
 @asynccontextmanager
@@ -81,6 +94,51 @@ def test_a_request_is_answered_and_the_idle_connection_closed(home: Path) -> Non
             assert answer.startswith(b"HTTP/1.1 200 OK")
             assert answer.endswith(b"12345")
             assert b"server:" not in answer.lower()
+
+    run(home, journey)
+
+
+def answers_to(*bodies: bytes) -> bytes:
+    """What comes back for bodies one after another, without the time that uvicorn says."""
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+    return b"".join(head % (len(body), body) for body in bodies)
+
+
+def timeless(answers: bytes) -> bytes:
+    return re.sub(rb"date: .{29}\r\n", b"", answers)
+
+
+def test_requests_one_after_another_are_answered_in_order(home: Path) -> None:
+    """Three at once, one of which wants a head alone."""
+    async def journey(port: int, files: Certificate) -> None:
+        head = b"HEAD / HTTP/1.1\r\nhost: x\r\n\r\n"
+        answers = await exchange(port, files, REQUEST + b"12345" + head + REQUEST + b"67890")
+        assert timeless(answers) == answers_to(b"12345", b"", b"67890")
+
+    run(home, journey)
+
+
+def test_a_client_that_asks_whether_it_may_go_on_is_told(home: Path) -> None:
+    async def journey(port: int, files: Certificate) -> None:
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=ssl.create_default_context(cafile=str(files.ca)))
+        writer.write(REQUEST[:-2] + b"expect: 100-continue\r\n\r\n")
+        assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+        writer.write(b"12345")
+        assert timeless(await reader.readuntil(b"12345")) == answers_to(b"12345")
+        writer.close()
+
+    run(home, journey)
+
+
+def test_pieces_of_an_answer_do_not_wait_for_each_other(home: Path) -> None:
+    async def journey(port: int, files: Certificate) -> None:
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=ssl.create_default_context(cafile=str(files.ca)))
+        writer.write(b"GET /pieces HTTP/1.1\r\nhost: x\r\n\r\n")
+        for number in range(3):
+            await reader.readuntil(b"piece %d\r\n" % number)
+            heard.release()
+        assert await reader.readexactly(5) == b"0\r\n\r\n"
+        writer.close()
 
     run(home, journey)
 

@@ -13,6 +13,7 @@ import re
 import uuid
 from collections.abc import Sequence
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,8 @@ _BODY: Final = re.compile(r"[0-9a-f][0-9a-hjkmnp-tv-z]{12}")
 #: From Crockford's digits to those of Python's ``int(text, 32)``.
 _TO_PYTHON: Final = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 MAX_INDEX: Final = 2**48 - 1
+#: Account ids that are kept, each way: some 10 MB.
+_KNOWN: Final = 65_536
 
 
 class Kind(Enum):
@@ -60,6 +63,9 @@ class PublicIds:
 
     def __init__(self, key: bytes) -> None:
         self._keys = speck.expand_key(key)
+        # An account that is read in a request is written in its answer, and those who pay often come again.
+        self._write_known = lru_cache(_KNOWN)(self._write)
+        self._read_known = lru_cache(_KNOWN)(self._read)
 
     def encode(self, kind: Kind, index: int, bound_to: int = 0) -> str:
         """Write ``index`` (0 < index < 2**48) as a public id of ``kind``.
@@ -67,6 +73,9 @@ class PublicIds:
         ``bound_to``: an index without which the id cannot be read, as a history's cursor is bound to its account.
         """
         assert 0 < index <= MAX_INDEX
+        return (self._write_known if kind is Kind.ACCOUNT else self._write)(kind, index, bound_to)
+
+    def _write(self, kind: Kind, index: int, bound_to: int) -> str:
         number = int(speck.encrypt_block(self._keys, np.uint64(index << 16 | _bind(kind, bound_to))))
         pairs = [_PAIRS[number >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)]
         return f"{kind.prefix}_{ALPHABET[number >> 60]}{''.join(pairs)}"
@@ -76,6 +85,9 @@ class PublicIds:
 
         :raises BadPublicId: when the text is no id, an id of another kind, or mistyped.
         """
+        return (self._read_known if kind is Kind.ACCOUNT else self._read)(kind, text, bound_to)
+
+    def _read(self, kind: Kind, text: str, bound_to: int) -> int:
         plain = int(speck.decrypt_block(self._keys, np.uint64(_number(kind, text))))
         if plain & 0xFFFF != _bind(kind, bound_to) or plain >> 16 == 0:
             raise BadPublicId(f"{text!r} is not an id that this installation gave out; check it for typing errors")
@@ -163,11 +175,6 @@ def split_uuid(value: uuid.UUID) -> tuple[int, int]:
     """The two halves of a uuid as signed 64-bit numbers."""
     number = value.int
     return _signed(number >> 64), _signed(number & (2**64 - 1))
-
-
-def join_uuid(high: int, low: int) -> uuid.UUID:
-    """The uuid of two signed halves."""
-    return uuid.UUID(int=(high & (2**64 - 1)) << 64 | (low & (2**64 - 1)))
 
 
 def lane_command_id(seq: int) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.contracts.commands import COMMAND
-from penstock.contracts.ids import join_uuid, make_uuid7
+from penstock.contracts.ids import make_uuid7, split_uuid
 from penstock.office.approvals import rules
 from penstock.office.approvals.store import Request
 
@@ -41,7 +41,7 @@ def test_every_field_of_a_command_survives_the_waiting(fields: dict[str, int], p
     kept = rules.content(asked.tobytes())
     sent = np.frombuffer(rules.sealed(request(kept, payload, sent_id), approvers), dtype=COMMAND)[0]
     assert {name: int(sent[name]) for name in ASKED} == fields
-    assert join_uuid(int(sent["id_hi"]), int(sent["id_lo"])) == sent_id
+    assert (int(sent["id_hi"]), int(sent["id_lo"])) == split_uuid(sent_id)
     assert (sent["client"], sent["maker"], sent["payload_bytes"]) == (7, 11, len(payload))
     assert [int(sent[f"approval_{place}"]) for place in (1, 2, 3)] == [*approvers, 0, 0, 0][:3]
 

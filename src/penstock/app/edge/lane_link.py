@@ -30,6 +30,8 @@ _FIRST_PAUSE_S: Final = 0.02
 _LONGEST_PAUSE_S: Final = 0.5
 #: Pause before the rest of a batch is offered again to a full ring.
 _FULL_PAUSE_S: Final = 0.001
+#: Most single requests that travel together: the lane works on the first of them while the next are read.
+_TOGETHER: Final = 8
 #: How exactly the reply time-out is kept. One look at all that wait is cheaper than a timer for each.
 _TIMEKEEPING_S: Final = 0.1
 #: How often is looked whether a newer lane has taken the socket's path.
@@ -108,6 +110,8 @@ class LaneLink:
         if not self._singles:
             loop.call_soon(self._flush)
         self._singles.append(((number << _PLACE_BITS).to_bytes(8, "little") + command[8:], payload, number))
+        if len(self._singles) >= _TOGETHER:
+            self._flush()
         try:
             return await waiter.future
         finally:
@@ -173,8 +177,8 @@ class LaneLink:
     def _flush(self) -> None:
         """Send what single requests have gathered in this turn."""
         singles, self._singles = self._singles, []
-        if self._ring is None:
-            return  # their waiters were told when the lane went
+        if self._ring is None or not singles:
+            return  # their waiters were told when the lane went, or they have been sent
         commands = np.frombuffer(b"".join([record for record, _, _ in singles]), dtype=COMMAND)
         payloads = [payload for _, payload, _ in singles]
         try:
