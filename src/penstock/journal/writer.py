@@ -70,6 +70,10 @@ class Fenced(Exception):
     """Another process owns the lane, or the journal has moved: nothing may be written or answered."""
 
 
+class DuplicateIds(Exception):
+    """The journal has a command's id already: the lane's memory is not what the journal says, and would not be after a restart."""
+
+
 class DatabaseAway(Exception):
     """The database could not be reached within the retry budget; what became of the batch is unknown."""
 
@@ -111,6 +115,7 @@ class JournalWriter:
         """Make a batch of rows (n > 0,), with its side records by sequence, durable.
 
         :raises Fenced: when the lane is not mine any more.
+        :raises DuplicateIds: when a row's command id is in its partition already.
         :raises DatabaseAway: when the database stays away longer than the retry budget.
         """
         before = self.position
@@ -123,6 +128,11 @@ class JournalWriter:
                 if send() != len(rows):
                     raise Fenced(f"lane {self.lane}: epoch {before.epoch} at {before.last_seq} is not the journal's end")
                 break
+            except psycopg.errors.UniqueViolation as error:
+                _, _, twice = (error.diag.message_detail or "").rpartition("=")
+                raise DuplicateIds(
+                    f"a command id is in the journal already (its halves and the client: {twice}); run `penstock verify`"
+                ) from error
             except psycopg.OperationalError as error:
                 self._log.warning("commit interrupted", error=str(error).strip(), last_seq=after.last_seq)
                 if self._is_committed(after):

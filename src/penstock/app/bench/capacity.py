@@ -33,16 +33,13 @@ class Figures(msgspec.Struct):
     checkpoint_bytes: int | None = None
     lane_mib_per_million_customers: float | None = None
     opening_s_per_million: float | None = None
-    #: Which runs measured the indices, and memory and opening, where those are others than the one named above.
-    id_index_run: str = ""
+    #: Which run measured memory and opening, where it is another than the one named above.
     growth_run: str = ""
 
     def taking(self, lane: dict[str, Any]) -> Figures:
         """These figures with those of a run of ``bench lane``."""
         each = lane["volume"]["bytes_per_payment"]
-        found = {name: each[name] for name in ("journal_heap", "primary_key", "id_index", "wal") if each[name] is not None}
-        if "id_index" in found:
-            found["id_index_run"] = f"`bench lane` with {lane['accounts']:,} accounts at commit {lane['commit']}"
+        found = {name: each[name] for name in ("journal_heap", "primary_key", "id_index", "wal")}
         machine = lane["machine"]
         told = f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB"
         return msgspec.structs.replace(
@@ -78,16 +75,15 @@ def _source(figures: Figures) -> str:
     if not figures.commit:
         return "Not measured yet."
     told = f"Measured by `bench lane` at commit {figures.commit} on {figures.machine}, with {figures.accounts:,} accounts."
-    indices = f" The indices: {figures.id_index_run}." if figures.id_index_run else ""
     growth = f" Memory and opening: {figures.growth_run}." if figures.growth_run else ""
-    return told + indices + growth
+    return told + growth
 
 
 def _bytes(figures: Figures) -> str:
     rows = [
         ("journal: the row, with its 64 features", figures.journal_heap, "for ever"),
         ("journal: primary key (lane, seq)", figures.primary_key, "for ever"),
-        ("indices of a closed partition: command id, references", figures.id_index, "for ever"),
+        ("journal: indices of command ids and of references", figures.id_index, "for ever"),
         ("**kept in all**", figures.kept(), "for ever"),
         ("write-ahead log", figures.wal, "until the standby or the archive has it"),
     ]
