@@ -56,7 +56,7 @@ class Partition(NamedTuple):
 
 
 def first_remembered(partitions: Sequence[Partition]) -> int:
-    """The number, from 0, of the first partition whose ids the lane keeps in memory: the newest that is closed, or the one before all."""
+    """The number, from 0, of the first partition whose ids the lane keeps in memory: the newest closed one, 0 while none is."""
     return max(sum(partition.closed for partition in partitions) - 1, 0)
 
 

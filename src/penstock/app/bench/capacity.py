@@ -156,8 +156,7 @@ python -m penstock.app.bench.capacity docs lane.json growth.json
 """
 _BETWEEN: Final = """
 A payment is one row, and each thing that happens to it later (a refund, a label, a decision of a reviewer) another of the same size.
-A reference and metadata lie beside the row and come on top. The indices are made when a partition of `partition_rows`
-rows is closed; a run that closes none cannot measure them, one with `PENSTOCK_PARTITION_ROWS=100000` does. The log holds a whole page the first time that it changes after a checkpoint
+A reference and metadata lie beside the row and come on top. The log holds a whole page the first time that it changes after a checkpoint
 of PostgreSQL, and what the office's tails and the keeper write; its rate falls where `max_wal_size` allows rarer checkpoints.
 
 ## A day
