@@ -129,10 +129,8 @@ class JournalWriter:
                     raise Fenced(f"lane {self.lane}: epoch {before.epoch} at {before.last_seq} is not the journal's end")
                 break
             except psycopg.errors.UniqueViolation as error:
-                _, _, twice = (error.diag.message_detail or "").rpartition("=")
-                raise DuplicateIds(
-                    f"a command id is in the journal already (its halves and the client: {twice}); run `penstock verify`"
-                ) from error
+                rows_told = f"rows {before.last_seq + 1} to {after.last_seq}"  # which one is told to nobody who may not read the table
+                raise DuplicateIds(f"a command id of {rows_told} is in the journal already; run `penstock verify`") from error
             except psycopg.OperationalError as error:
                 self._log.warning("commit interrupted", error=str(error).strip(), last_seq=after.last_seq)
                 if self._is_committed(after):
