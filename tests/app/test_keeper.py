@@ -18,7 +18,7 @@ from psycopg import Connection
 from support import planting
 from support.database import Database
 
-from penstock.app.keeper import Freezer, close_full, give_way, keep_ahead, repeat
+from penstock.app.keeper import Freezer, GivingWay, index_closed, keep_ahead, repeat
 from penstock.journal import partitions
 from penstock.journal.heads import HeadSigner, read_heads
 from penstock.kit import postgres
@@ -45,7 +45,7 @@ def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings
     place_lane(database, 10_500)
     signer = HeadSigner(settings.home / "heads", Ed25519PrivateKey.generate())
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        keep_ahead(settings, signer, connection)
+        keep_ahead(settings, signer, GivingWay(), connection)
         last = connection.execute("SELECT max(end_seq) FROM journal_partition").fetchone()
     assert last == (13_001,)
     assert [(head.seq, head.digest, head.time_us) for head in read_heads(settings.home / "heads")] == [
@@ -53,12 +53,12 @@ def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings
     ]
 
 
-def test_full_partitions_are_closed_and_ids_are_found_by_their_index(database: Database, settings: Settings) -> None:
+def test_closed_partitions_are_indexed_and_the_ids_are_found_by_the_index(database: Database, settings: Settings) -> None:
     fill(database, 2_500)
     place_lane(database, 2_500)
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        close_full(settings, connection)
-        done = connection.execute("SELECT first_seq FROM journal_partition WHERE closed ORDER BY 1").fetchall()
+        index_closed(settings, connection)
+        done = connection.execute("SELECT first_seq FROM journal_partition WHERE indexed ORDER BY 1").fetchall()
         plan = connection.execute(
             "EXPLAIN SELECT seq FROM journal WHERE id_hi = 0 AND id_lo = 1 AND client = 0 AND lane = 0 AND seq < 1001"
         ).fetchall()
@@ -69,17 +69,16 @@ def test_full_partitions_are_closed_and_ids_are_found_by_their_index(database: D
 def test_closed_partitions_are_frozen_when_the_lane_is_quiet_or_too_many_wait(database: Database, settings: Settings) -> None:
     fill(database, 3_500)
     place_lane(database, 3_500)
-    freezer = Freezer(replace(settings, quiet_rows_per_second=10, quiet_s=5, unfrozen_partitions_max=2))
+    freezer = Freezer(replace(settings, quiet_rows_per_second=10, unfrozen_partitions_max=2))
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        close_full(settings, connection)
+        index_closed(settings, connection)
         assert [part.first_seq for part in partitions.unfrozen(connection, 0)] == [1, 1_001, 2_001]
         frozen = freezer.step(connection, 100.0)
         assert frozen is not None, "three wait, two may"
         assert frozen.first_seq == 1
         connection.execute("UPDATE lane SET last_seq = last_seq + 20")
         assert freezer.step(connection, 101.0) is None, "the lane is busy"
-        assert freezer.step(connection, 105.5) is None, "it may be waiting for the disk"
-        second = freezer.step(connection, 106.0)
+        second = freezer.step(connection, 102.0)
         assert second is not None
         assert second.first_seq == 1_001
         found = connection.execute("SELECT relpages > 0, relallfrozen = relpages FROM pg_class WHERE relname = 'journal_record_0_1001'")
@@ -117,10 +116,16 @@ def wait_for(condition: Any) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has a priority below all others")
-def test_long_work_gives_way_to_all_else() -> None:
+def test_indexing_stands_back_until_too_much_is_waiting() -> None:
+    way = GivingWay()
+    way.suit(3)  # nobody yet
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        give_way(process.pid)
+        way.begin(process.pid)
         assert os.getpriority(os.PRIO_PROCESS, process.pid) == 10
-        assert os.sched_getscheduler(process.pid) == os.SCHED_IDLE
+        found = []
+        for waiting in (0, 1, 2, 3, 1):
+            way.suit(waiting)
+            found.append(os.sched_getscheduler(process.pid))
+        assert found == [os.SCHED_IDLE, os.SCHED_IDLE, os.SCHED_OTHER, os.SCHED_OTHER, os.SCHED_IDLE]
         process.communicate(b"\n")
-    give_way(process.pid)  # it has gone
+    way.suit(2)  # it has gone

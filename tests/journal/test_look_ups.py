@@ -1,4 +1,4 @@
-"""Look-ups in closed partitions go by their indices."""
+"""Look-ups in closed partitions go by the indices that were made when they were closed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def lane(database: Database, rows: Any) -> Iterator[psycopg.Connection]:
     with database.connect() as connection:
         planting.insert_rows(connection, rows)
     with database.connect("penstock_keeper", autocommit=True) as keeper:
-        assert len(partitions.close(keeper, LANE, ROWS)) == 3
+        assert len(partitions.close_and_index(keeper, LANE, ROWS)) == 3
     with connect_lane(database.dsn()) as connection:
         yield connection
 

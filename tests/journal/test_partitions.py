@@ -1,4 +1,4 @@
-"""Partitions are there before they are needed, and closed once they are full."""
+"""Partitions are there before they are needed, and indexed once they are full."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def insert_rows(database: Database, first: int, count: int, command_id: int | No
 
 def listed(database: Database) -> list[tuple[Any, ...]]:
     with database.connect() as connection:
-        return connection.execute("SELECT first_seq, end_seq, closed FROM journal_partition ORDER BY 1").fetchall()
+        return connection.execute("SELECT first_seq, end_seq, indexed FROM journal_partition ORDER BY 1").fetchall()
 
 
 def test_partitions_are_made_ahead_of_the_last_row(database: Database) -> None:
@@ -61,24 +61,25 @@ def test_rows_reach_their_partition_while_another_is_attached(database: Database
         assert lane.execute("SELECT count(*) FROM journal_side").fetchone() == (2,)
 
 
-def test_a_full_partition_is_closed(database: Database) -> None:
+def test_a_full_partition_is_indexed_and_marked(database: Database) -> None:
     insert_rows(database, 1, 1_200)
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        assert partitions.close(connection, 0, 999) == []
-        closed = partitions.close(connection, 0, 1_200)
+        assert partitions.close_and_index(connection, 0, 999) == []
+        closed = partitions.close_and_index(connection, 0, 1_200)
         assert [p.first_seq for p in closed] == [1]
-        assert partitions.close(connection, 0, 1_200) == []
-        times = connection.execute("SELECT first_time_us, last_time_us, closed FROM journal_partition WHERE first_seq = 1")
+        assert partitions.close_and_index(connection, 0, 1_200) == []
+        times = connection.execute("SELECT first_time_us, last_time_us, indexed FROM journal_partition WHERE first_seq = 1")
         assert times.fetchone() == (10, 10_000, True)
-        known = connection.execute("SELECT reltuples FROM pg_class WHERE relname = 'journal_record_0_1'")
-        assert known.fetchone() == (1_000,)
+        indices = connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'journal_record_0_1' ORDER BY 1")
+        assert [name for (name,) in indices] == ["journal_record_0_1_id", "journal_record_0_1_pkey", "journal_record_0_1_ref"]
 
 
-def test_a_command_id_is_in_a_partition_once(database: Database) -> None:
-    insert_rows(database, 1, 1, command_id=4711)
-    with pytest.raises(psycopg.errors.UniqueViolation):
-        insert_rows(database, 2, 1, command_id=4711)
-    insert_rows(database, 1_001, 1, command_id=4711)  # between partitions it is the lane that knows
+def test_a_command_id_that_appears_twice_is_found(database: Database) -> None:
+    insert_rows(database, 1, 1_000, command_id=4711)
+    connection = database.connect("penstock_keeper", autocommit=True)
+    with connection, pytest.raises(partitions.DuplicateIds, match="twice"):
+        partitions.close_and_index(connection, 0, 1_000)
+    assert listed(database)[0] == (1, 1_001, False)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE journal SET record = ''", "DELETE FROM journal", "TRUNCATE journal_record", "DELETE FROM journal_record"])

@@ -16,7 +16,7 @@ from support.database import Database
 
 from penstock.journal import writer as writing
 from penstock.journal.digest import GENESIS, chain
-from penstock.journal.writer import DatabaseAway, DuplicateIds, Fenced, JournalWriter
+from penstock.journal.writer import DatabaseAway, Fenced, JournalWriter
 
 Connect = Callable[[], psycopg.Connection]
 
@@ -104,15 +104,3 @@ def test_a_database_that_stays_away_ends_the_writer(connect: Connect, count: int
     writer.close()
     with pytest.raises(DatabaseAway):
         writer.commit(some_rows(1, count), [])
-
-
-@pytest.mark.parametrize("count", [2, FEW + 1])
-def test_an_id_that_is_there_already_ends_the_writer(database: Database, writer: JournalWriter, count: int) -> None:
-    writer.commit(some_rows(1, count), [])
-    again = some_rows(1 + count, count)
-    again["id_lo"][1] = 1
-    with pytest.raises(DuplicateIds, match=f"of rows {count + 1} to {2 * count} is"):
-        writer.commit(again, [])
-    with database.connect() as connection:
-        assert connection.execute("SELECT max(seq) FROM journal").fetchone() == (count,)
-        assert connection.execute("SELECT last_seq FROM lane").fetchone() == (count,)

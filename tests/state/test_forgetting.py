@@ -60,7 +60,7 @@ def test_no_payment_goes_back_to_a_state_of_a_forgotten_partition() -> None:
     assert find_ref(state, 5) == (0, 0, 0)
 
 
-def test_recovery_forgets_what_was_closed_since_the_checkpoint() -> None:
+def test_recovery_forgets_what_was_indexed_since_the_checkpoint() -> None:
     state = fresh()
     fill(state, 0)
     fill(state, 1)

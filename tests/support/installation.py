@@ -23,7 +23,7 @@ from penstock.kit.settings import Settings, load_settings
 
 #: Small, so that a start is fast and limits are near.
 SMALL = {"entities_max": "20000", "pairs_max": "50000", "labels_max": "1000", "customers_max": "20000", "accounts_max": "50000", "holds_max": "50000", "partition_rows": "10000", "ring_slots": "4096"}
-#: Small partitions, closed within seconds, and checkpoints all the time.
+#: Small partitions, closed and indexed within seconds, and checkpoints all the time.
 BUSY = {
     "customers_max": "5000", "accounts_max": "5000", "holds_max": "5000", "holds_per_account": "2000",
     "partition_rows": "1000", "batch_rows": "200", "expiries_per_batch": "50", "partitions_ahead": "4",

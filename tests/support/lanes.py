@@ -157,10 +157,10 @@ def open_accounts(
 
 
 def close_partitions(database: Database, lane: Lane) -> None:
-    """Close every full partition, as the keeper does, and let the lane forget those before the newest."""
+    """Give every full partition its index, as the keeper does, and let the lane forget it."""
     number, rows = lane.settings.lane, lane.settings.partition_rows
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        partitions.close(connection, number, lane.last_seq)
+        partitions.close_and_index(connection, number, lane.last_seq)
     with database.connect("penstock_keeper") as connection:
         partitions.ensure_ahead(connection, number, lane.last_seq, rows, 3)
     lane.learn_partitions(reader.read_partitions(lane.writer.connection, number))

@@ -175,9 +175,9 @@ class Town:
         return dict(zip(names, map(int, row), strict=True))
 
     def close_partitions(self) -> int:
-        """Fill the journal's current partition and the next, and close every full one; how many the lane has forgotten."""
+        """Fill the journal's current partition, and give every full one its index; how many the lane has forgotten."""
         rows = self.settings.partition_rows
-        missing = 2 * rows - self.lane.last_seq % rows + 1
+        missing = rows - self.lane.last_seq % rows + 1
         while missing > 0:
             batch = [self.make(Kind.PAY, **self.paying(1)) for _ in range(min(missing, self.settings.batch_rows))]
             missing -= len(self.send_batch(*batch))

@@ -1,7 +1,7 @@
-"""The keeper process: partitions ahead of the lane, signed heads, full partitions closed and frozen, old keys forgotten.
+"""The keeper process: partitions ahead of the lane, signed heads, indices on what is closed and its freezing, old keys forgotten.
 
 It works on the database alone, at low priority, and outlives restarts of the database. Two loops:
-signing and attaching must go on each second while a partition is frozen for minutes.
+signing and attaching must go on each second while an index is built for minutes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+import psutil
 import psycopg
 import structlog
 from psycopg import Connection
@@ -31,7 +32,10 @@ log = structlog.get_logger()
 
 _ROLE: Final = "penstock_keeper"
 _NICE: Final = 10
-_TIDY_PAUSE_S: Final = 1.0
+#: Closed partitions that may wait while indexing stands back; for a fourth the lane has no room
+#: (``GENERATIONS`` in ``state/layout.py``).
+_MOST_WAITING: Final = 1
+_INDEX_PAUSE_S: Final = 1.0
 #: Most Idempotency-Keys forgotten in one round, which takes a second or more.
 _KEYS_A_ROUND: Final = 2_000
 _LONGEST_PAUSE_S: Final = 5.0
@@ -46,10 +50,40 @@ class DatabaseGone(RuntimeError):
     """The database stayed away for longer than the keeper's patience."""
 
 
-def keep_ahead(settings: Settings, signer: HeadSigner, connection: Connection[Any]) -> None:
-    """Attach the partitions that are missing, and sign the lane's head; one round."""
+class GivingWay:
+    """How far the server's end of the indexing connection stands back behind all else, where the server is ours.
+
+    It works only when nobody else wants to (SCHED_IDLE): low priority alone keeps whoever wakes up waiting for some
+    milliseconds, and a batch of payments is many awakenings. If too much is waiting for it, it takes part at our priority.
+    """
+
+    def __init__(self) -> None:
+        self._process: psutil.Process | None = None  # which is not taken for another one of the same number
+        self._wholly = False
+
+    def begin(self, pid: int) -> None:
+        """Take charge of a process."""
+        with contextlib.suppress(psutil.Error):  # it runs as another user and we are not root, or it has gone
+            self._process, self._wholly = psutil.Process(pid), False
+            self._process.nice(_NICE)
+        self.suit(0)
+
+    def suit(self, waiting: int) -> None:
+        """Choose by the number of closed partitions that wait for their index."""
+        wholly = waiting <= _MOST_WAITING
+        if self._process is None or wholly == self._wholly or not hasattr(os, "SCHED_IDLE"):
+            return
+        with contextlib.suppress(PermissionError, ProcessLookupError):  # as above
+            if self._process.is_running():
+                os.sched_setscheduler(self._process.pid, os.SCHED_IDLE if wholly else os.SCHED_OTHER, os.sched_param(0))
+                self._wholly = wholly
+
+
+def keep_ahead(settings: Settings, signer: HeadSigner, way: GivingWay, connection: Connection[Any]) -> None:
+    """Attach the partitions that are missing, sign the lane's head, and look how far indexing is; one round."""
     position = connection.execute(_POSITION, [settings.lane]).fetchone()
     last_seq = 0 if position is None else position[0]
+    way.suit(len(partitions.closed(connection, settings.lane, last_seq)))
     for made in partitions.ensure_ahead(
         connection, settings.lane, last_seq, settings.partition_rows, settings.partitions_ahead
     ):
@@ -58,25 +92,21 @@ def keep_ahead(settings: Settings, signer: HeadSigner, connection: Connection[An
         signer.sign(settings.lane, last_seq, bytes(position[1]), position[2], wiring.clock_us())
 
 
-def close_full(settings: Settings, connection: Connection[Any]) -> None:
-    """Close the partitions that the lane has left; one round."""
+def index_closed(settings: Settings, connection: Connection[Any]) -> None:
+    """Index the partitions that the lane has left; one round."""
     position = connection.execute(_POSITION, [settings.lane]).fetchone()
     if position is None:
         return
-    for partition in partitions.close(connection, settings.lane, position[0]):
-        log.info("partition closed", lane=partition.lane, first_seq=partition.first_seq)
+    for partition in partitions.close_and_index(connection, settings.lane, position[0]):
+        log.info("partition indexed", lane=partition.lane, first_seq=partition.first_seq)
 
 
 class Freezer:
-    """Freezes closed partitions while the lane is quiet, or when too many have gathered.
-
-    A lane that has been slow for a moment may wait for a disk that has enough to do.
-    """
+    """Freezes closed partitions while the lane is quiet, or when too many have gathered."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._seen: tuple[int, float] | None = None  # the lane's last row, and when that was
-        self._quiet_since_s: float | None = None
 
     def step(self, connection: Connection[Any], now_s: float) -> partitions.Partition | None:
         """Freeze one partition, if there is one and the time has come; ``now_s`` is monotonic."""
@@ -91,12 +121,9 @@ class Freezer:
         position = connection.execute(_POSITION, [self._settings.lane]).fetchone()
         last_seq = 0 if position is None else int(position[0])
         before, self._seen = self._seen, (last_seq, now_s)
-        if before is None or last_seq - before[0] >= self._settings.quiet_rows_per_second * (now_s - before[1]):
-            self._quiet_since_s = None
+        if before is None:
             return False
-        if self._quiet_since_s is None:
-            self._quiet_since_s = before[1]
-        return now_s - self._quiet_since_s >= self._settings.quiet_s
+        return last_seq - before[0] < self._settings.quiet_rows_per_second * (now_s - before[1])
 
 
 def forget_keys(settings: Settings, connection: Connection[Any], now: datetime) -> int:
@@ -133,28 +160,32 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     signer = HeadSigner(settings.home / "heads", wiring.secrets(settings).head_key())
 
-    def ahead(connection: Connection[Any]) -> None:
-        keep_ahead(settings, signer, connection)
+    way = GivingWay()
 
-    tidier = threading.Thread(target=_keep_tidy, args=(settings, stop), name="tidier", daemon=True)
-    tidier.start()
+    def ahead(connection: Connection[Any]) -> None:
+        keep_ahead(settings, signer, way, connection)
+
+    indexer = threading.Thread(target=_index, args=(settings, way, stop), name="indexer", daemon=True)
+    indexer.start()
     try:
         repeat(lambda: _connect(settings, "keeper"), ahead, settings.head_interval_s, stop)
     finally:
         stop.set()
-        tidier.join(timeout=1)  # a partition that is being frozen is given up, and frozen after the next start
+        indexer.join(timeout=1)  # an index under construction is given up, and made at the next start
 
 
-def _keep_tidy(settings: Settings, stop: threading.Event) -> None:
+def _index(settings: Settings, way: GivingWay, stop: threading.Event) -> None:
     freezer = Freezer(settings)
     try:
-        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, freezer, c), _TIDY_PAUSE_S, stop)
+        repeat(lambda: _connect_quietly(settings, way), lambda c: _tidy(settings, freezer, c), _INDEX_PAUSE_S, stop)
     except DatabaseGone:
         stop.set()
+    except partitions.DuplicateIds:
+        log.exception("the journal is wrong; indexing stops until the keeper is started again")
 
 
 def _tidy(settings: Settings, freezer: Freezer, connection: Connection[Any]) -> None:
-    close_full(settings, connection)
+    index_closed(settings, connection)
     if (frozen := freezer.step(connection, time.monotonic())) is not None:
         log.info("partition frozen", lane=frozen.lane, first_seq=frozen.first_seq)
     if forgotten := forget_keys(settings, connection, datetime.now(UTC)):
@@ -165,25 +196,14 @@ def _connect(settings: Settings, name: str) -> Connection[Any]:
     return db.connect(wiring.dsn(settings, _ROLE), name=f"penstock-{name}-{settings.lane}", autocommit=True)
 
 
-def _connect_quietly(settings: Settings) -> Connection[Any]:
+def _connect_quietly(settings: Settings, way: GivingWay) -> Connection[Any]:
     """A connection for long work; the embedded server's end of it gives way to all else."""
-    name = f"penstock-tidier-{settings.lane}"
+    name = f"penstock-indexer-{settings.lane}"
     connection = db.connect(wiring.dsn(settings, _ROLE), name=name, autocommit=True, statement_timeout_ms=0)
     connection.execute("SET max_parallel_maintenance_workers = 0")  # helpers would not give way
     if not settings.database_url:
-        give_way(connection.info.backend_pid)
+        way.begin(connection.info.backend_pid)
     return connection
-
-
-def give_way(pid: int) -> None:
-    """Let a process, a server's end of a connection, work only when nobody else wants to (SCHED_IDLE).
-
-    Low priority alone keeps whoever wakes up waiting for some milliseconds, and a batch of payments is many awakenings.
-    """
-    with contextlib.suppress(PermissionError, ProcessLookupError):  # it is another user's and we are not root, or it has gone
-        os.setpriority(os.PRIO_PROCESS, pid, _NICE)
-        if hasattr(os, "SCHED_IDLE"):
-            os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
 
 
 def _close(connection: Connection[Any] | None) -> None:

@@ -24,7 +24,7 @@ from penstock.contracts.commands import COMMAND, REPLY
 from penstock.contracts.policy import BadPolicy
 from penstock.journal import reader
 from penstock.journal.reader import Partition
-from penstock.journal.writer import DatabaseAway, DuplicateIds, Fenced
+from penstock.journal.writer import DatabaseAway, Fenced
 from penstock.kit.ring import Bell, Edge, RingServer
 from penstock.kit.settings import BadSetting, Settings
 from penstock.kit.telemetry import set_up_logging
@@ -197,7 +197,7 @@ def main() -> int:
     set_up_logging(settings.log_level)
     try:
         _run(settings)
-    except (BadSetting, BadPolicy, ClockError, DuplicateIds) as error:
+    except (BadSetting, BadPolicy, ClockError) as error:
         _log.error("stopped; an operator must look", reason=str(error))
         return EXIT_OPERATOR
     except (Fenced, DatabaseAway) as error:

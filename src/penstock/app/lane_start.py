@@ -68,11 +68,11 @@ def _recover(settings: Settings, writer: JournalWriter, partitions: list[reader.
         return reader.read_rows(writer.connection, settings.lane, after, until, _REPLAY_ROWS)
 
     maturity_us = _first_policy(writer, settings).label_maturity_s * 1_000_000
-    first = reader.first_remembered(partitions)
+    first_hot = sum(partition.indexed for partition in partitions)
     started = time.perf_counter()
     recovered = recover(
         settings.home, settings.lane, capacity_of(settings), hash_key, writer.position.last_seq, digest_at, rows_between,
-        first, maturity_us,
+        first_hot, maturity_us,
     )  # fmt: skip
     _log.info(
         "recovered",

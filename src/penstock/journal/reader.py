@@ -40,24 +40,19 @@ _LABELLED: Final = """
     FROM journal WHERE lane = %(lane)s AND seq = ANY(%(seqs)s)
 """
 _PARTITIONS: Final = """
-    SELECT first_seq, end_seq, first_time_us, last_time_us, closed FROM journal_partition
+    SELECT first_seq, end_seq, first_time_us, last_time_us, indexed FROM journal_partition
     WHERE lane = %(lane)s ORDER BY first_seq
 """
 
 
 class Partition(NamedTuple):
-    """One journal partition, [first_seq, end_seq); the times are known once it is closed."""
+    """One journal partition, [first_seq, end_seq); the times are known once it is indexed."""
 
     first_seq: int
     end_seq: int
     first_time_us: int | None
     last_time_us: int | None
-    closed: bool
-
-
-def first_remembered(partitions: Sequence[Partition]) -> int:
-    """The number, from 0, of the first partition whose ids the lane keeps in memory: the newest closed one, 0 while none is."""
-    return max(sum(partition.closed for partition in partitions) - 1, 0)
+    indexed: bool
 
 
 class Payment(NamedTuple):

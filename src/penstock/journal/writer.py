@@ -70,10 +70,6 @@ class Fenced(Exception):
     """Another process owns the lane, or the journal has moved: nothing may be written or answered."""
 
 
-class DuplicateIds(Exception):
-    """The journal has a command's id already: the lane's memory is not what the journal says, and would not be after a restart."""
-
-
 class DatabaseAway(Exception):
     """The database could not be reached within the retry budget; what became of the batch is unknown."""
 
@@ -115,7 +111,6 @@ class JournalWriter:
         """Make a batch of rows (n > 0,), with its side records by sequence, durable.
 
         :raises Fenced: when the lane is not mine any more.
-        :raises DuplicateIds: when a row's command id is in its partition already.
         :raises DatabaseAway: when the database stays away longer than the retry budget.
         """
         before = self.position
@@ -128,9 +123,6 @@ class JournalWriter:
                 if send() != len(rows):
                     raise Fenced(f"lane {self.lane}: epoch {before.epoch} at {before.last_seq} is not the journal's end")
                 break
-            except psycopg.errors.UniqueViolation as error:
-                rows_told = f"rows {before.last_seq + 1} to {after.last_seq}"  # which one is told to nobody who may not read the table
-                raise DuplicateIds(f"a command id of {rows_told} is in the journal already; run `penstock verify`") from error
             except psycopg.OperationalError as error:
                 self._log.warning("commit interrupted", error=str(error).strip(), last_seq=after.last_seq)
                 if self._is_committed(after):

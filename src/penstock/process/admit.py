@@ -211,10 +211,10 @@ def _look_up_ids(
 
 
 def closed_between(partitions: list[Partition], first_us: int, last_us: int) -> list[Partition]:
-    """The closed partitions that hold rows of a span of lane time, in order."""
+    """The indexed partitions that hold rows of a span of lane time, in order."""
     return [
         p for p in partitions
-        if p.closed and p.first_time_us is not None and p.last_time_us is not None
+        if p.indexed and p.first_time_us is not None and p.last_time_us is not None
         and p.first_time_us <= last_us and p.last_time_us >= first_us
     ]  # fmt: skip
 

@@ -24,7 +24,7 @@ from penstock.contracts.policy import Policy, policy_arrays
 from penstock.contracts.row import ROW
 from penstock.contracts.states import State as PaymentState
 from penstock.journal.committing import Committer
-from penstock.journal.reader import Partition, first_remembered
+from penstock.journal.reader import Partition
 from penstock.journal.writer import Connection, JournalWriter
 from penstock.kit.settings import Settings
 from penstock.process.admit import admit
@@ -291,14 +291,14 @@ class Lane:
         self._calendar = BusinessCalendar(policy.time_zone)
 
     def learn_partitions(self, partitions: list[Partition]) -> None:
-        """Take note of new partitions, and forget the ids of closed ones but the newest.
-
-        Who asks again mostly asks soon; and ids from before what is remembered are looked up one by one.
-        """
+        """Take note of new partitions, and forget the ids of those that have their index now."""
+        rows = int(self.state.scalars[0, at.PARTITION_ROWS])
         self.partitions = partitions
         self.partition_end = partitions[-1].end_seq if partitions else 0
-        for number in range(int(self.state.scalars[0, at.FIRST_PARTITION]), first_remembered(partitions)):
-            forget_partition(self.state, number)
+        for partition in partitions:
+            number = (partition.first_seq - 1) // rows
+            if partition.indexed and number >= self.state.scalars[0, at.FIRST_PARTITION]:
+                forget_partition(self.state, number)
 
     @property
     def last_seq(self) -> int:

@@ -42,7 +42,7 @@ def find_id(state: Any, client: int, hi: int, lo: int) -> tuple[int, int]:
 
 @kernel
 def generation_of(state: Any, seq: int, time_us: int) -> int:
-    """The generation in which a row's id belongs, begun if it is new; -1 = its partition is closed and forgotten."""
+    """The generation in which a row's id belongs, begun if it is new; -1 = its partition is indexed already."""
     partition = (seq - 1) // state.scalars[0, at.PARTITION_ROWS]
     if partition < state.scalars[0, at.FIRST_PARTITION]:
         return -1

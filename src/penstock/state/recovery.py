@@ -78,7 +78,7 @@ def replay_rows(state: State, rows: NDArray[Any]) -> None:
 
 
 def _forget_before(state: State, first_partition: int) -> None:
-    """Drop the generations whose partitions were closed since the checkpoint: nobody else would make room for the next."""
+    """Drop the generations whose partitions were indexed since the checkpoint: nobody else would make room for the next."""
     for begun in state.generations[:, at.GENERATION_PARTITION].tolist():
         if 0 < begun <= first_partition:
             forget_partition(state, begun - 1)

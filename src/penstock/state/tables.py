@@ -106,7 +106,7 @@ def _zeros(shape: Sequence[int], wide: bool = False) -> Int64:
 
 
 def forget_partition(state: State, partition: int) -> None:
-    """Drop the ids of a closed partition.
+    """Drop the ids of a partition that has its index now.
 
     The pages of ids are kept for another partition, which will need them all; those of refs, of which there may be few, are given back.
     """

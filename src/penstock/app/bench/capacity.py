@@ -33,13 +33,16 @@ class Figures(msgspec.Struct):
     checkpoint_bytes: int | None = None
     lane_mib_per_million_customers: float | None = None
     opening_s_per_million: float | None = None
-    #: Which run measured memory and opening, where it is another than the one named above.
+    #: Which runs measured the indices, and memory and opening, where those are others than the one named above.
+    id_index_run: str = ""
     growth_run: str = ""
 
     def taking(self, lane: dict[str, Any]) -> Figures:
         """These figures with those of a run of ``bench lane``."""
         each = lane["volume"]["bytes_per_payment"]
-        found = {name: each[name] for name in ("journal_heap", "primary_key", "id_index", "wal")}
+        found = {name: each[name] for name in ("journal_heap", "primary_key", "id_index", "wal") if each[name] is not None}
+        if "id_index" in found:
+            found["id_index_run"] = f"`bench lane` with {lane['accounts']:,} accounts at commit {lane['commit']}"
         machine = lane["machine"]
         told = f"{machine['cores']} cores of {machine['cpu']}, {machine['memory_gib']} GiB"
         return msgspec.structs.replace(
@@ -75,15 +78,16 @@ def _source(figures: Figures) -> str:
     if not figures.commit:
         return "Not measured yet."
     told = f"Measured by `bench lane` at commit {figures.commit} on {figures.machine}, with {figures.accounts:,} accounts."
+    indices = f" The indices: {figures.id_index_run}." if figures.id_index_run else ""
     growth = f" Memory and opening: {figures.growth_run}." if figures.growth_run else ""
-    return told + growth
+    return told + indices + growth
 
 
 def _bytes(figures: Figures) -> str:
     rows = [
         ("journal: the row, with its 64 features", figures.journal_heap, "for ever"),
         ("journal: primary key (lane, seq)", figures.primary_key, "for ever"),
-        ("journal: indices of command ids and of references", figures.id_index, "for ever"),
+        ("indices of a closed partition: command id, references", figures.id_index, "for ever"),
         ("**kept in all**", figures.kept(), "for ever"),
         ("write-ahead log", figures.wal, "until the standby or the archive has it"),
     ]
@@ -156,7 +160,8 @@ python -m penstock.app.bench.capacity docs lane.json growth.json
 """
 _BETWEEN: Final = """
 A payment is one row, and each thing that happens to it later (a refund, a label, a decision of a reviewer) another of the same size.
-A reference and metadata lie beside the row and come on top. The log holds a whole page the first time that it changes after a checkpoint
+A reference and metadata lie beside the row and come on top. The indices are made when a partition of `partition_rows`
+rows is closed; a run that closes none cannot measure them, one with `PENSTOCK_PARTITION_ROWS=100000` does. The log holds a whole page the first time that it changes after a checkpoint
 of PostgreSQL, and what the office's tails and the keeper write; its rate falls where `max_wal_size` allows rarer checkpoints.
 
 ## A day

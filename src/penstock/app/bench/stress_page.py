@@ -25,7 +25,7 @@ _PROCESSES: Final = {
 }  # fmt: skip
 _VOLUME: Final = {
     "journal_heap": Word("journal, its rows", "流水账表"), "primary_key": Word("journal, its key", "流水账主键"),
-    "id_index": Word("indices of ids and references", "编号与引用的索引"), "wal": Word("write-ahead log", "预写日志（WAL）"),
+    "id_index": Word("indices of closed partitions", "已关闭分区的索引"), "wal": Word("write-ahead log", "预写日志（WAL）"),
     "database": Word("the whole database", "整个数据库"),
 }  # fmt: skip
 _NOT_DONE: Final = {

@@ -14,15 +14,20 @@ from penstock.state.checkpoint import lane_folder
 
 _WAL: Final = "SELECT pg_current_wal_lsn() - '0/0'::pg_lsn"
 _DATABASE: Final = "SELECT pg_database_size(current_database())"
-#: The partitions of the journal, by what they consist of: rows, primary key, further indices.
+#: Whole partitions of the journal, by what they consist of. Indices of closed partitions cover all of their rows.
 _PARTS: Final = """
     SELECT coalesce(sum(pg_table_size(child.oid)), 0)::bigint,
-           coalesce(sum(pg_relation_size(key.indexrelid)), 0)::bigint,
-           coalesce(sum(pg_indexes_size(child.oid) - pg_relation_size(key.indexrelid)), 0)::bigint
+           coalesce(sum(pg_relation_size(key.indexrelid)), 0)::bigint
     FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
-    JOIN pg_index key ON key.indrelid = child.oid AND key.indisprimary
+    LEFT JOIN pg_index key ON key.indrelid = child.oid AND key.indisprimary
     WHERE inhparent = 'journal_record'::regclass
 """
+_CLOSED: Final = """
+    SELECT coalesce(sum(pg_relation_size(indexrelid)), 0)::bigint
+    FROM pg_inherits JOIN pg_index ON indrelid = inhrelid
+    WHERE inhparent = 'journal_record'::regclass AND NOT indisprimary
+"""
+_CLOSED_ROWS: Final = "SELECT coalesce(sum(end_seq - first_seq), 0)::bigint FROM journal_partition WHERE indexed"
 
 
 class Sizes(NamedTuple):
@@ -30,7 +35,6 @@ class Sizes(NamedTuple):
 
     heap: int
     primary_key: int
-    id_index: int
     wal: int
     database: int
 
@@ -38,18 +42,24 @@ class Sizes(NamedTuple):
 def sizes(settings: Settings) -> Sizes:
     """What the journal and its surroundings take now."""
     with db.connect(wiring.dsn(settings, "penstock_keeper"), name="penstock-bench") as connection:
-        return Sizes(*_row(connection, _PARTS), *_row(connection, _WAL), *_row(connection, _DATABASE))
+        heap, key = _row(connection, _PARTS)
+        return Sizes(heap, key, *_row(connection, _WAL), *_row(connection, _DATABASE))
 
 
 def volume(settings: Settings, before: Sizes, after: Sizes, rows: int) -> dict[str, Any]:
-    """Bytes per payment between two moments, and what does not grow with payments."""
+    """Bytes per payment between two moments, and what does not grow with payments.
+
+    ``id_index`` is per row of the partitions that the keeper has closed and indexed, null while there is none.
+    """
+    with db.connect(wiring.dsn(settings, "penstock_keeper"), name="penstock-bench") as connection:
+        [indices], [closed] = _row(connection, _CLOSED), _row(connection, _CLOSED_ROWS)
     each = {name: round((getattr(after, name) - getattr(before, name)) / max(rows, 1), 1) for name in Sizes._fields}
     return {
         "bytes_per_payment": {
             "journal_heap": each["heap"], "primary_key": each["primary_key"],
-            "id_index": each["id_index"], "wal": each["wal"], "database": each["database"],
+            "id_index": round(indices / closed, 1) if closed else None, "wal": each["wal"], "database": each["database"],
         },
-        "checkpoint_bytes": checkpoint_bytes(settings), "rows": rows,
+        "checkpoint_bytes": checkpoint_bytes(settings), "rows": rows, "rows_indexed": int(closed),
     }  # fmt: skip
 
 

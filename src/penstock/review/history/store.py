@@ -99,7 +99,7 @@ _LAST_CLOSED: Final = """
       AND seq > %(seq)s AND seq < %(hot)s
 """
 _HOT_FROM: Final = """
-    SELECT coalesce(min(first_seq) FILTER (WHERE NOT closed), max(end_seq), 0)
+    SELECT coalesce(min(first_seq) FILTER (WHERE NOT indexed), max(end_seq), 0)
     FROM journal_partition WHERE lane = %(lane)s
 """
 

@@ -1,6 +1,6 @@
 """The journal is a table of three columns, and a view. The statements are in ``0011_view.sql``, beside this file.
 
-Indexes all partitions anew: about 0.9 µs a row.
+Indexes the ids of closed partitions anew: about 0.7 µs a row.
 """
 
 from penstock.journal.migrate import run_script_of

@@ -1,7 +1,6 @@
 -- The journal is a table of three columns and a view over it that computes all others (docs/adr/0027): a row that is
 -- written carries no place for what is not stored. The columns are as journal/layout.py wrote them down when this
--- migration was made. Rows stay where they are. All partitions get the indices that were made for closed ones so far, of
--- ids by three whole numbers (docs/adr/0028).
+-- migration was made. Rows stay where they are; the ids of closed partitions are indexed anew, by three whole numbers.
 SET ROLE penstock_keeper;
 SET search_path = penstock;
 
@@ -112,6 +111,8 @@ DECLARE
 BEGIN
     FOR part IN
         SELECT child.oid, child.relname AS name, pg_get_expr(child.relpartbound, child.oid) AS bounds,
+            to_regclass(format('%I', child.relname || '_id')) IS NOT NULL AS has_id,
+            to_regclass(format('%I', child.relname || '_ref')) IS NOT NULL AS has_ref,
             (
                 SELECT string_agg(format('DROP COLUMN %I', attname), ', ') FROM pg_attribute
                 WHERE attrelid = child.oid AND attgenerated = 'v' AND NOT attisdropped
@@ -124,17 +125,18 @@ BEGIN
         EXECUTE format('ALTER TABLE %I %s', part.name, part.dropping);
         EXECUTE format('ALTER TABLE %I RENAME CONSTRAINT %I TO %I', part.name, part.name || '_pkey', name || '_pkey');
         EXECUTE format('ALTER TABLE %I RENAME TO %I', part.name, name);
-        EXECUTE format('DROP INDEX IF EXISTS %I, %I', part.name || '_id', part.name || '_ref');
-        EXECUTE format($index$
-            CREATE UNIQUE INDEX %I ON %I (
-                (reverse(substring(record, 17, 8))::bigint), (reverse(substring(record, 25, 8))::bigint),
-                (reverse(substring(record, 185, 4))::integer)
-            )
-        $index$, name || '_id', name);
-        EXECUTE format($index$
-            CREATE INDEX %I ON %I ((reverse(substring(record, 97, 8))::bigint))
-                WHERE reverse(substring(record, 97, 8))::bigint > 0
-        $index$, name || '_ref', name);
+        IF part.has_id THEN
+            EXECUTE format('DROP INDEX %I', part.name || '_id');
+            EXECUTE format($index$
+                CREATE UNIQUE INDEX %I ON %I (
+                    (reverse(substring(record, 17, 8))::bigint), (reverse(substring(record, 25, 8))::bigint),
+                    (reverse(substring(record, 185, 4))::integer)
+                )
+            $index$, name || '_id', name);
+        END IF;
+        IF part.has_ref THEN
+            EXECUTE format('ALTER INDEX %I RENAME TO %I', part.name || '_ref', name || '_ref');
+        END IF;
         EXECUTE format('ANALYZE %I', name);
         EXECUTE format('ALTER TABLE journal_record ATTACH PARTITION %I %s', name, part.bounds);
     END LOOP;
@@ -142,6 +144,5 @@ END
 $$;
 
 DROP TABLE journal_computed;
-ALTER TABLE journal_partition RENAME COLUMN indexed TO closed;
 
 RESET ROLE;
