@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.cutting import CuttingProxy, lane_through_proxy
 from support.database import Database
@@ -27,24 +28,28 @@ from penstock.journal.writer import DatabaseAway, Fenced
 _T = START_US + 5_000_000
 
 
+@pytest.mark.parametrize(("count", "steps"), [(1, 3), (65, 6)], ids=["few rows", "many rows"])
 @pytest.mark.parametrize("lose_answer", [False, True], ids=["request lost", "answer lost"])
 def test_a_batch_is_recorded_once_wherever_the_connection_breaks(
-    database: Database, home: Path, lose_answer: bool
+    database: Database, home: Path, lose_answer: bool, count: int, steps: int
 ) -> None:
     proxy, lane, (payer, payee) = lane_through_proxy(database, home, _T)
     settings = lane.settings
-    step, paid = 0, 0
+    step = 0
     while True:
         step += 1
-        pay = command(Kind.PAY, step, _T, payer_account=payer, payee_account=payee, amount_minor=1, currency=CNY)
-        pay["payload_bytes"] = 13
+        pays = np.concatenate([
+            command(Kind.PAY, 100 * step + place, _T, payer_account=payer, payee_account=payee, amount_minor=1, currency=CNY)
+            for place in range(count)
+        ])  # fmt: skip
+        pays["payload_bytes"][0] = 13
         before = lane.last_seq
         proxy.arm(step, lose_answer=lose_answer)
-        replies, _ = lane.process(pay, {0: b'{"reference":"x"}'}, _T + step)
+        replies, _ = lane.process(pays, {0: b'{"reference":"x"}'}, _T + step)
         never_came = proxy.disarm()
-        paid += 1
-        assert (replies[0]["status"], replies[0]["seq"]) == (Status.DONE, before + 1)
-        (again,) = run(lane, [pay], _T + step)
+        assert set(replies["status"]) == {Status.DONE}
+        assert replies["seq"].tolist() == list(range(before + 1, before + count + 1))
+        (again,) = run(lane, [pays[:1]], _T + step)
         assert (again["status"], again["reason"]) == (Status.REFUSED, 10)  # without its reference it is another wish
         with database.connect() as connection:
             rows = connection.execute(
@@ -54,7 +59,7 @@ def test_a_batch_is_recorded_once_wherever_the_connection_breaks(
         if never_came:
             break
     assert proxy.cuts == step - 1
-    assert proxy.cuts >= 6, "a commit has more steps than that"
+    assert proxy.cuts >= steps, "a commit has more steps than that"
     lane.writer.close()
     again_lane = start_lane(database, settings, _T + 1_000_000)
     again_lane.writer.close()

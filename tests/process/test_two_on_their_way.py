@@ -67,9 +67,10 @@ def test_a_look_up_waits_for_the_rows_that_are_on_their_way(database: Database, 
     lane.writer.close()
 
 
+@pytest.mark.parametrize(("count", "steps"), [(1, 6), (65, 10)], ids=["few rows", "many rows"])
 @pytest.mark.parametrize("lose_answer", [False, True], ids=["request lost", "answer lost"])
 def test_two_batches_are_recorded_once_wherever_the_connection_breaks(
-    database: Database, home: Path, lose_answer: bool
+    database: Database, home: Path, lose_answer: bool, count: int, steps: int
 ) -> None:
     proxy, lane, (payer, payee) = lane_through_proxy(database, home, _T)
     settings = lane.settings
@@ -78,13 +79,14 @@ def test_two_batches_are_recorded_once_wherever_the_connection_breaks(
         step += 1
         proxy.arm(step, lose_answer=lose_answer)
         before = lane.last_seq
-        both = [lane.begin(_pay(2 * step + place, payer, payee), {}, _T) for place in (0, 1)]
-        seqs = [int(answers.wait()[0]["seq"][0]) for answers in both]
-        assert seqs == [before + 1, before + 2]
+        pays = [np.concatenate([_pay(100 * (2 * step + place) + number, payer, payee) for number in range(count)]) for place in (0, 1)]
+        both = [lane.begin(batch, {}, _T) for batch in pays]
+        seqs = np.concatenate([answers.wait()[0]["seq"] for answers in both])
+        assert seqs.tolist() == list(range(before + 1, before + 2 * count + 1))
         if proxy.disarm():
             break
         cuts += 1
-    assert cuts >= 10, "two commits have more steps than that"
+    assert cuts >= steps, "two commits have more steps than that"
     with database.connect() as connection:
         rows = connection.execute("SELECT count(DISTINCT command_id) FROM journal WHERE lane = %s", [settings.lane]).fetchone()
     assert rows == (lane.last_seq,)

@@ -102,11 +102,15 @@ def index_closed(settings: Settings, connection: Connection[Any]) -> None:
 
 
 class Freezer:
-    """Freezes closed partitions while the lane is quiet, or when too many have gathered."""
+    """Freezes closed partitions while the lane is quiet, or when too many have gathered.
+
+    A lane that has been slow for a moment may wait for a disk that has enough to do.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._seen: tuple[int, float] | None = None  # the lane's last row, and when that was
+        self._quiet_since_s: float | None = None
 
     def step(self, connection: Connection[Any], now_s: float) -> partitions.Partition | None:
         """Freeze one partition, if there is one and the time has come; ``now_s`` is monotonic."""
@@ -121,9 +125,12 @@ class Freezer:
         position = connection.execute(_POSITION, [self._settings.lane]).fetchone()
         last_seq = 0 if position is None else int(position[0])
         before, self._seen = self._seen, (last_seq, now_s)
-        if before is None:
+        if before is None or last_seq - before[0] >= self._settings.quiet_rows_per_second * (now_s - before[1]):
+            self._quiet_since_s = None
             return False
-        return last_seq - before[0] < self._settings.quiet_rows_per_second * (now_s - before[1])
+        if self._quiet_since_s is None:
+            self._quiet_since_s = before[1]
+        return now_s - self._quiet_since_s >= self._settings.quiet_s
 
 
 def forget_keys(settings: Settings, connection: Connection[Any], now: datetime) -> int:

@@ -29,7 +29,7 @@ _BODY: Final = re.compile(r"[0-9a-f][0-9a-hjkmnp-tv-z]{12}")
 #: From Crockford's digits to those of Python's ``int(text, 32)``.
 _TO_PYTHON: Final = str.maketrans(ALPHABET, "0123456789abcdefghijklmnopqrstuv")
 MAX_INDEX: Final = 2**48 - 1
-#: Account ids that are kept, each way: some 10 MB.
+#: Account ids that are kept, each way: some 20 MB when all are taken.
 _KNOWN: Final = 65_536
 
 
