@@ -146,4 +146,6 @@ def _view(buffer: pa.Buffer | None, kind: Any, count: int) -> NDArray[Any]:
 
     :raises ValueError: when it is shorter.
     """
-    return np.frombuffer(b"" if buffer is None else buffer, dtype=kind, count=count)
+    array = np.frombuffer(b"" if buffer is None else buffer, dtype=kind, count=count)
+    array.flags.writeable = False  # always, as to a kernel it is another type than one that may be written to
+    return array
