@@ -73,7 +73,7 @@ class Settings:
     checkpoint_bytes_per_second: int = _setting(192 << 20, "bytes/s", "copied of the memory for a checkpoint at most, so that payments and their journal have time", 1 << 20, 1 << 40)
     head_interval_s: float = _setting(1.0, "seconds", "pause between signed heads", 0.1, 3600)
     quiet_rows_per_second: float = _setting(20_000.0, "rows/s", "below this speed of the lane closed partitions are frozen (VACUUM)", 0, 1e9)
-    quiet_s: float = _setting(120.0, "seconds", "for so long; a slow disk makes a lane slow for a while, and freezing would add to it", 0, 86_400)
+    quiet_s: float = _setting(120.0, "seconds", "so long the lane must have been that slow; a busy disk slows it for a while, and freezing would add to that", 0, 86_400)
     unfrozen_partitions_max: int = _setting(16, "partitions", "closed ones that wait for that; beyond, they are frozen however busy the lane is", 0, 1_000)
     partitions_ahead: int = _setting(2, "partitions", "attached before they are needed", 1, 64)
 
