@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
@@ -18,7 +15,8 @@ from psycopg import Connection
 from support import planting
 from support.database import Database
 
-from penstock.app.keeper import Freezer, GivingWay, index_closed, keep_ahead, repeat
+from penstock.app.giving_way import GivingWay
+from penstock.app.keeper import Freezer, index_closed, keep_ahead, repeat
 from penstock.journal import partitions
 from penstock.journal.heads import HeadSigner, read_heads
 from penstock.kit import postgres
@@ -57,7 +55,7 @@ def test_closed_partitions_are_indexed_and_the_ids_are_found_by_the_index(databa
     fill(database, 2_500)
     place_lane(database, 2_500)
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        index_closed(settings, connection)
+        index_closed(settings, GivingWay(), connection)
         done = connection.execute("SELECT first_seq FROM journal_partition WHERE indexed ORDER BY 1").fetchall()
         plan = connection.execute(
             "EXPLAIN SELECT seq FROM journal WHERE id_hi = 0 AND id_lo = 1 AND client = 0 AND lane = 0 AND seq < 1001"
@@ -71,7 +69,7 @@ def test_closed_partitions_are_frozen_when_the_lane_is_quiet_or_too_many_wait(da
     place_lane(database, 3_500)
     freezer = Freezer(replace(settings, quiet_rows_per_second=10, quiet_s=5, unfrozen_partitions_max=2))
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        index_closed(settings, connection)
+        index_closed(settings, GivingWay(), connection)
         assert [part.first_seq for part in partitions.unfrozen(connection, 0)] == [1, 1_001, 2_001]
         frozen = freezer.step(connection, 100.0)
         assert frozen is not None, "three wait, two may"
@@ -114,19 +112,3 @@ def wait_for(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
-
-
-@pytest.mark.skipif(not hasattr(os, "SCHED_IDLE"), reason="only Linux has a priority below all others")
-def test_indexing_stands_back_until_too_much_is_waiting() -> None:
-    way = GivingWay()
-    way.suit(3)  # nobody yet
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        way.begin(process.pid)
-        assert os.getpriority(os.PRIO_PROCESS, process.pid) == 10
-        found = []
-        for waiting in (0, 1, 2, 3, 1):
-            way.suit(waiting)
-            found.append(os.sched_getscheduler(process.pid))
-        assert found == [os.SCHED_IDLE, os.SCHED_IDLE, os.SCHED_OTHER, os.SCHED_OTHER, os.SCHED_IDLE]
-        process.communicate(b"\n")
-    way.suit(2)  # it has gone

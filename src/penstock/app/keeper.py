@@ -6,7 +6,6 @@ signing and attaching must go on each second while an index is built for minutes
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import threading
@@ -15,12 +14,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-import psutil
 import psycopg
 import structlog
 from psycopg import Connection
 
 from penstock.app import wiring
+from penstock.app.giving_way import NICE, GivingWay, go_on
 from penstock.journal import partitions
 from penstock.journal.heads import HeadSigner
 from penstock.kit import db
@@ -31,16 +30,14 @@ from penstock.process.idempotency import store as idempotency
 log = structlog.get_logger()
 
 _ROLE: Final = "penstock_keeper"
-_NICE: Final = 10
-#: Closed partitions that may wait while indexing stands back; for a fourth the lane has no room
-#: (``GENERATIONS`` in ``state/layout.py``).
-_MOST_WAITING: Final = 1
 _INDEX_PAUSE_S: Final = 1.0
 #: Most Idempotency-Keys forgotten in one round, which takes a second or more.
 _KEYS_A_ROUND: Final = 2_000
 _LONGEST_PAUSE_S: Final = 5.0
 #: After so long without a database the process ends; the supervisor says so and starts another.
 _PATIENCE_S: Final = 300.0
+#: Sessions of a keeper that has died; it may have stopped one of them.
+_LEFT: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
 _POSITION: Final = "SELECT last_seq, digest, time_us FROM lane WHERE lane = %s"
 
 Step = Callable[[Connection[Any]], None]
@@ -48,35 +45,6 @@ Step = Callable[[Connection[Any]], None]
 
 class DatabaseGone(RuntimeError):
     """The database stayed away for longer than the keeper's patience."""
-
-
-class GivingWay:
-    """How far the server's end of the indexing connection stands back behind all else, where the server is ours.
-
-    It works only when nobody else wants to (SCHED_IDLE): low priority alone keeps whoever wakes up waiting for some
-    milliseconds, and a batch of payments is many awakenings. If too much is waiting for it, it takes part at our priority.
-    """
-
-    def __init__(self) -> None:
-        self._process: psutil.Process | None = None  # which is not taken for another one of the same number
-        self._wholly = False
-
-    def begin(self, pid: int) -> None:
-        """Take charge of a process."""
-        with contextlib.suppress(psutil.Error):  # it runs as another user and we are not root, or it has gone
-            self._process, self._wholly = psutil.Process(pid), False
-            self._process.nice(_NICE)
-        self.suit(0)
-
-    def suit(self, waiting: int) -> None:
-        """Choose by the number of closed partitions that wait for their index."""
-        wholly = waiting <= _MOST_WAITING
-        if self._process is None or wholly == self._wholly or not hasattr(os, "SCHED_IDLE"):
-            return
-        with contextlib.suppress(PermissionError, ProcessLookupError):  # as above
-            if self._process.is_running():
-                os.sched_setscheduler(self._process.pid, os.SCHED_IDLE if wholly else os.SCHED_OTHER, os.sched_param(0))
-                self._wholly = wholly
 
 
 def keep_ahead(settings: Settings, signer: HeadSigner, way: GivingWay, connection: Connection[Any]) -> None:
@@ -92,12 +60,14 @@ def keep_ahead(settings: Settings, signer: HeadSigner, way: GivingWay, connectio
         signer.sign(settings.lane, last_seq, bytes(position[1]), position[2], wiring.clock_us())
 
 
-def index_closed(settings: Settings, connection: Connection[Any]) -> None:
+def index_closed(settings: Settings, way: GivingWay, connection: Connection[Any]) -> None:
     """Index the partitions that the lane has left; one round."""
     position = connection.execute(_POSITION, [settings.lane]).fetchone()
-    if position is None:
+    if position is None or not partitions.closed(connection, settings.lane, position[0]):
         return
-    for partition in partitions.close_and_index(connection, settings.lane, position[0]):
+    with way.in_turns():
+        done = partitions.close_and_index(connection, settings.lane, position[0])
+    for partition in done:
         log.info("partition indexed", lane=partition.lane, first_seq=partition.first_seq)
 
 
@@ -178,21 +148,22 @@ def run(settings: Settings, stop: threading.Event) -> None:
         repeat(lambda: _connect(settings, "keeper"), ahead, settings.head_interval_s, stop)
     finally:
         stop.set()
+        way.end()
         indexer.join(timeout=1)  # an index under construction is given up, and made at the next start
 
 
 def _index(settings: Settings, way: GivingWay, stop: threading.Event) -> None:
     freezer = Freezer(settings)
     try:
-        repeat(lambda: _connect_quietly(settings, way), lambda c: _tidy(settings, freezer, c), _INDEX_PAUSE_S, stop)
+        repeat(lambda: _connect_quietly(settings, way), lambda c: _tidy(settings, freezer, way, c), _INDEX_PAUSE_S, stop)
     except DatabaseGone:
         stop.set()
     except partitions.DuplicateIds:
         log.exception("the journal is wrong; indexing stops until the keeper is started again")
 
 
-def _tidy(settings: Settings, freezer: Freezer, connection: Connection[Any]) -> None:
-    index_closed(settings, connection)
+def _tidy(settings: Settings, freezer: Freezer, way: GivingWay, connection: Connection[Any]) -> None:
+    index_closed(settings, way, connection)
     if (frozen := freezer.step(connection, time.monotonic())) is not None:
         log.info("partition frozen", lane=frozen.lane, first_seq=frozen.first_seq)
     if forgotten := forget_keys(settings, connection, datetime.now(UTC)):
@@ -209,6 +180,8 @@ def _connect_quietly(settings: Settings, way: GivingWay) -> Connection[Any]:
     connection = db.connect(wiring.dsn(settings, _ROLE), name=name, autocommit=True, statement_timeout_ms=0)
     connection.execute("SET max_parallel_maintenance_workers = 0")  # helpers would not give way
     if not settings.database_url:
+        for (pid,) in connection.execute(_LEFT, [name]).fetchall():
+            go_on(pid)
         way.begin(connection.info.backend_pid)
     return connection
 
@@ -225,7 +198,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    os.nice(_NICE)
+    os.nice(NICE)
     run(settings, stop)
     log.info("keeper stopped")
 
