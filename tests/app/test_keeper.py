@@ -16,7 +16,7 @@ from support import planting
 from support.database import Database
 
 from penstock.app.giving_way import GivingWay
-from penstock.app.keeper import Freezer, index_closed, keep_ahead, repeat
+from penstock.app.keeper import Freezer, index_closed, keep_ahead, repeat, sort_memory_kb
 from penstock.journal import partitions
 from penstock.journal.heads import HeadSigner, read_heads
 from penstock.kit import postgres
@@ -112,3 +112,9 @@ def wait_for(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_partition_is_sorted_in_memory_and_memory_is_bounded() -> None:
+    assert sort_memory_kb(8_000_000) * 1024 >= 8_000_000 * 56
+    assert sort_memory_kb(1_000) == 64 * 1024
+    assert sort_memory_kb(2**27) == 1024 * 1024

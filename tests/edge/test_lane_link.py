@@ -39,10 +39,10 @@ class LaneEnd:
             replies["token"], replies["amount_minor"] = commands["token"], commands["amount_minor"]
             edge.reply(replies, {})
 
-    async def serve(self) -> None:
+    async def serve(self, most: int = 7, pause_s: float = 0.0) -> None:
         while True:
-            self.answer(self.take(7))
-            await asyncio.sleep(0)
+            self.answer(self.take(most))
+            await asyncio.sleep(pause_s)
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -53,7 +53,7 @@ async def until(condition: Callable[[], bool]) -> None:
 @asynccontextmanager
 async def linked(folder: Path, **changes: Any) -> AsyncIterator[tuple[LaneLink, LaneEnd]]:
     end = LaneEnd(folder / "lane.sock")
-    link = LaneLink(Settings(home=folder, ring_slots=64, **changes), folder / "lane.sock")
+    link = LaneLink(Settings(**{"home": folder, "ring_slots": 64, **changes}), folder / "lane.sock")
     keepers = [asyncio.create_task(job) for job in (link.keep_connected(), link.keep_time())]
     try:
         await until(lambda: link.connected)
@@ -64,6 +64,14 @@ async def linked(folder: Path, **changes: Any) -> AsyncIterator[tuple[LaneLink, 
         await asyncio.gather(*keepers, return_exceptions=True)
         link.close()
         end.ring.close()
+
+
+def refuses_batches(link: LaneLink) -> bool:
+    try:
+        link.let_in_batch()
+    except Problem:
+        return True
+    return False
 
 
 def run(journey: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -108,6 +116,41 @@ def test_a_full_ring_pushes_back_at_once(home: Path) -> None:
                 assert (caught.value.status, caught.value.kind) == (429, "ring_full")
             end.answer(end.take())
             assert len(await waiting) == 64
+
+    run(journey)
+
+
+def test_only_one_batch_waits_for_room_in_a_full_ring(home: Path) -> None:
+    async def journey() -> None:
+        async with linked(home) as (link, end):
+            batch = asyncio.create_task(link.ask_many(amounts(100), None))
+            await asyncio.sleep(0.01)
+            end.answer(end.take(10))
+            for _ in range(2):
+                with pytest.raises(Problem, match="ring_full"):
+                    await link.ask_many(amounts(3), None)
+            serving = asyncio.create_task(end.serve())
+            assert len(await batch) == 100
+            assert (await link.ask_many(amounts(3), None))["amount_minor"].tolist() == [0, 1, 2]
+            assert link.refused == 2
+            serving.cancel()
+
+    run(journey)
+
+
+def test_what_a_slow_lane_cannot_take_in_time_is_refused_whole(home: Path) -> None:
+    async def journey() -> None:
+        async with linked(home, ring_slots=8_192, lane_wait_s=0.01, lane_patience_s=0.05) as (link, end):
+            serving = asyncio.create_task(end.serve(100, 0.005))
+            waiting = [asyncio.create_task(link.ask_many(amounts(500), None)) for _ in range(10)]
+            await until(lambda: refuses_batches(link))
+            with pytest.raises(Problem, match="ring_full"):
+                await link.ask_many(amounts(500), None)
+            assert [len(replies) for replies in await asyncio.gather(*waiting)] == [500] * 10
+            assert end.taken == 5_000
+            assert not refuses_batches(link)
+            assert (await link.ask(amounts(1, 5).tobytes()))[0].amount_minor == 5
+            serving.cancel()
 
     run(journey)
 

@@ -134,6 +134,7 @@ def _make_metrics(lane: LaneLink, keys: Keys, watch: Watch) -> EdgeMetrics:
     metrics = EdgeMetrics(wiring.clock_us)
     metrics.watch("penstock_edge_lane_connected", "1 when a lane is there", lambda: float(lane.connected))
     metrics.watch("penstock_edge_lane_waiting", "Requests that wait for the lane", lambda: float(lane.waiting))
+    metrics.watch("penstock_edge_lane_refused", "Requests refused because the lane was busy", lambda: float(lane.refused))
     metrics.watch(
         "penstock_edge_late_replies", "Replies that nobody waited for any more", lambda: float(lane.late_replies)
     )

@@ -31,6 +31,10 @@ log = structlog.get_logger()
 
 _ROLE: Final = "penstock_keeper"
 _INDEX_PAUSE_S: Final = 1.0
+#: PostgreSQL sorts 32 bytes of ids and 24 of its own for each row, and wants some room to grow.
+_SORT_BYTES_A_ROW: Final = 80
+_LEAST_SORT_KB: Final = 64 * 1024
+_MOST_SORT_KB: Final = 1024 * 1024
 #: Most Idempotency-Keys forgotten in one round, which takes a second or more.
 _KEYS_A_ROUND: Final = 2_000
 _LONGEST_PAUSE_S: Final = 5.0
@@ -179,11 +183,20 @@ def _connect_quietly(settings: Settings, way: GivingWay) -> Connection[Any]:
     name = f"penstock-indexer-{settings.lane}"
     connection = db.connect(wiring.dsn(settings, _ROLE), name=name, autocommit=True, statement_timeout_ms=0)
     connection.execute("SET max_parallel_maintenance_workers = 0")  # helpers would not give way
+    connection.execute(f"SET maintenance_work_mem = '{sort_memory_kb(settings.partition_rows)}kB'")
     if not settings.database_url:
         for (pid,) in connection.execute(_LEFT, [name]).fetchall():
             go_on(pid)
         way.begin(connection.info.backend_pid)
     return connection
+
+
+def sort_memory_kb(partition_rows: int) -> int:
+    """Memory in KB for sorting the ids of a partition: a sort that goes through files makes commits wait for the disk.
+
+    PostgreSQL takes less when there is less to sort, and goes through files when there is more.
+    """
+    return min(max(partition_rows * _SORT_BYTES_A_ROW // 1024, _LEAST_SORT_KB), _MOST_SORT_KB)
 
 
 def _close(connection: Connection[Any] | None) -> None:

@@ -66,6 +66,10 @@ class Lane(Protocol):
         """Send ``COMMAND`` records (their tokens are set here, in place) and wait for all ``REPLY`` records, in their order."""
         ...
 
+    def let_in_batch(self) -> None:
+        """Return if ``ask_many`` would take a batch now: a busy lane's batches are refused before they are read."""
+        ...
+
 
 def query(kind: Query, client: int, ref_seq: int, *, operates: bool = False) -> bytes:
     """The ``COMMAND`` record of a query for what belongs to ``client``, or, for who operates, to anybody."""

@@ -177,7 +177,7 @@ be backed up once.
 _BEYOND: Final = """
 Beside customers and accounts the lane remembers devices, networks, places and pairs, as many as the settings `entities_max` and
 `pairs_max` allow: that memory is bounded whatever comes, and the longest unused are forgotten. All tables of the lane are reserved
-at the start and touched when they are needed. Each edge holds a ring of `ring_slots` commands; PostgreSQL its `shared_buffers`.
+at the start and touched when they are needed. Each edge holds a ring of `ring_slots` commands; PostgreSQL its `shared_buffers`, and while a partition is indexed 80 B a row of it, 1 GiB at most.
 
 On disk the newest checkpoints are kept (`checkpoints_kept`); unchanged pieces are shared between them.
 

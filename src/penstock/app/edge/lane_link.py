@@ -1,7 +1,8 @@
 """The link to the lane: who waits for which reply, and what they are told when none comes.
 
 A request that was sent and not answered has an unknown outcome: its caller hears so at once when
-the lane goes, or after the reply time-out, and retries with the same id.
+the lane goes, or after the reply time-out, and retries with the same id. A request that the lane cannot take in time is
+refused whole, before anything of it is sent; of a batch that is let in everything is sent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from penstock.app.edge.waiting import WaitingLimit
 from penstock.contracts.commands import COMMAND, REPLY
 from penstock.contracts.lane_port import Reply
 from penstock.kit.http.problem import Problem, too_many, unavailable
@@ -77,6 +79,8 @@ class LaneLink:
         self._settings = settings
         self._path = socket_path
         self._ring: RingClient | None = None
+        self._limit = self._new_limit()
+        self._to_follow = 0  # commands of the batch that the ring has not wholly taken yet
         self._waiters: dict[int, _One | _Many] = {}
         self._number = 0
         self._singles: list[tuple[bytes, bytes, int]] = []
@@ -85,6 +89,7 @@ class LaneLink:
         #: Called after each connection, before requests are let through.
         self.on_connected: Callable[[], Any] = _nothing
         self.late_replies = 0
+        self.refused = 0
         self.unknown_outcomes = 0
 
     @property
@@ -104,9 +109,10 @@ class LaneLink:
 
         :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
         """
-        self._need_ring()
         number, loop = self._next_number(), asyncio.get_running_loop()
-        waiter = self._waiters[number] = _One(loop.create_future(), loop.time() + self._settings.reply_timeout_s)
+        now_s = loop.time()
+        self._let_in(now_s, batch=False)
+        waiter = self._waiters[number] = _One(loop.create_future(), now_s + self._settings.reply_timeout_s)
         if not self._singles:
             loop.call_soon(self._flush)
         self._singles.append(((number << _PLACE_BITS).to_bytes(8, "little") + command[8:], payload, number))
@@ -122,12 +128,12 @@ class LaneLink:
 
         :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
         """
-        self._need_ring()
         number, loop = self._next_number(), asyncio.get_running_loop()
+        self._let_in(loop.time(), batch=True)
         commands["token"] = (number << _PLACE_BITS) + np.arange(len(commands))
         sent = self._send(commands, payloads)
         if sent == 0:
-            raise _ring_full()
+            raise self._refuse()
         deadline_s = loop.time() + self._settings.reply_timeout_s
         waiter = self._waiters[number] = _Many(loop.create_future(), deadline_s, len(commands))
         try:
@@ -137,6 +143,27 @@ class LaneLink:
             self._waiters.pop(number, None)
             if waiter.future.done() and not waiter.future.cancelled():
                 waiter.future.exception()  # may have been told twice; asyncio wants it to be looked at
+
+    def let_in_batch(self) -> None:
+        """Refuse a batch before it is read, if ``ask_many`` would refuse it now.
+
+        :raises Problem: 429 or 503; nothing was done.
+        """
+        self._let_in(asyncio.get_running_loop().time(), batch=True)
+
+    def _let_in(self, now_s: float, *, batch: bool) -> None:
+        under_way = self._need_ring().in_flight + self._to_follow
+        if self._to_follow and batch:
+            raise self._refuse()  # the ring is full, and another batch's rest comes first
+        if self._limit.refuses(under_way, now_s, batch=batch):
+            raise self._refuse()
+
+    def _refuse(self) -> Problem:
+        self.refused += 1
+        return too_many("ring_full", "The lane is busy", "Nothing was done; send the request again after Retry-After.")
+
+    def _new_limit(self) -> WaitingLimit:
+        return WaitingLimit(self._settings.lane_wait_s, self._settings.lane_patience_s)
 
     def _need_ring(self) -> RingClient:
         if self._ring is None:
@@ -160,19 +187,26 @@ class LaneLink:
 
     def _send(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> int:
         try:
-            return self._need_ring().send(commands, payloads)
+            sent = self._need_ring().send(commands, payloads)
         except LaneAway:
             self._lose()
             raise _unknown() from None
+        if sent:
+            self._limit.sent(sent, asyncio.get_running_loop().time())
+        return sent
 
     async def _send_rest(
         self, number: int, commands: NDArray[Any], payloads: Sequence[bytes] | None, sent: int
     ) -> None:
-        while sent < len(commands):
-            await asyncio.sleep(_FULL_PAUSE_S)
-            if number not in self._waiters:
-                return  # the lane went, or the time is over: the waiter has been told
-            sent += self._send(commands[sent:], payloads[sent:] if payloads is not None else None)
+        try:
+            while sent < len(commands):
+                self._to_follow = len(commands) - sent
+                await asyncio.sleep(_FULL_PAUSE_S)
+                if number not in self._waiters:
+                    return  # the lane went, or the time is over: the waiter has been told
+                sent += self._send(commands[sent:], payloads[sent:] if payloads is not None else None)
+        finally:
+            self._to_follow = 0
 
     def _flush(self) -> None:
         """Send what single requests have gathered in this turn."""
@@ -182,12 +216,11 @@ class LaneLink:
         commands = np.frombuffer(b"".join([record for record, _, _ in singles]), dtype=COMMAND)
         payloads = [payload for _, payload, _ in singles]
         try:
-            sent = self._ring.send(commands, payloads if any(payloads) else None)
-        except LaneAway:
-            self._lose()
-            return
+            sent = self._send(commands, payloads if any(payloads) else None)
+        except Problem:
+            return  # the lane has gone: their waiters have been told
         for _, _, number in singles[sent:]:
-            self._fail(number, _ring_full())
+            self._fail(number, self._refuse())
 
     # --- hearing
 
@@ -200,6 +233,7 @@ class LaneLink:
             return
         if not len(replies):
             return
+        self._limit.answered(len(replies), asyncio.get_running_loop().time())
         numbers = replies["token"] >> _PLACE_BITS
         starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
         owners = numbers[starts].tolist()
@@ -273,7 +307,7 @@ class LaneLink:
             )
         except LaneAway:
             return False
-        self._ring = ring
+        self._ring, self._limit = ring, self._new_limit()
         self._broken.clear()
         asyncio.get_running_loop().add_reader(ring.fileno(), self._hear)
         return True
@@ -299,7 +333,3 @@ def _nothing() -> None:
 def _unknown() -> Problem:
     detail = "The lane did not answer. Retry with the same id: the command takes effect once, and you get its outcome."
     return unavailable("outcome_unknown", "The outcome is unknown", detail)
-
-
-def _ring_full() -> Problem:
-    return too_many("ring_full", "The lane is busy", "Nothing was done; send the request again after Retry-After.")

@@ -52,6 +52,7 @@ class BatchRoute:
         :raises Problem: when nothing was done, or the outcome of some is unknown.
         """
         services = self._services
+        services.lane.let_in_batch()
         asked, in_columns = self._read(principal, body, media.sent), media.wants(ARROW)
         if in_columns and (asked.commands["kind"] != Kind.PAY).any():
             detail = "Only payments have outcomes in columns. Nothing was done; send an Accept of application/json."
