@@ -127,7 +127,7 @@ def _compose(
     ordinary = make_app(reading, Inside(lane, database, watch, metrics), office, feed, webhook_secrets)
     hot = hot_routes(services)
     keyed = Idempotency(settings, hot, desk.connection, _now, time.monotonic, os.urandom)
-    return Door(settings, keys, hot, keyed, ordinary, metrics, _now, time.monotonic)
+    return Door(settings, keys, hot, keyed, ordinary, metrics.requests, _now, time.monotonic)
 
 
 def _make_metrics(lane: LaneLink, keys: Keys, watch: Watch) -> EdgeMetrics:

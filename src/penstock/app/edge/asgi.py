@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 import structlog
 
 from penstock.app.edge.auth import Keys
-from penstock.app.edge.metrics import EdgeMetrics
+from penstock.app.edge.metrics import RequestFigures
 from penstock.app.edge.ordinary import internal_problem
 from penstock.contracts.principal import Principal
 from penstock.kit.http.asgi import (
@@ -75,7 +75,7 @@ class Door:
         hot: Mapping[str, HotHandler],
         keyed: Idempotency,
         ordinary: Ordinary,
-        metrics: EdgeMetrics,
+        metrics: RequestFigures,
         now: Callable[[], datetime],
         monotonic_s: Callable[[], float],
     ) -> None:
@@ -94,7 +94,7 @@ class Door:
         assert scope["type"] == "http", "the server is told to speak HTTP only"
         started_s = self._monotonic_s()
         route, named = _route(scope["path"])
-        self._metrics.in_flight.inc()
+        self._metrics.in_flight += 1
         status = _CLIENT_LEFT
         try:
             if route in self._hot and not (route in _READ_TOO and scope["method"] == "GET"):
@@ -107,7 +107,7 @@ class Door:
         except Gone:
             status = _CLIENT_LEFT  # nobody is there to be told
         finally:
-            self._metrics.in_flight.dec()
+            self._metrics.in_flight -= 1
             self._metrics.count(route, scope["method"], status, self._monotonic_s() - started_s)
 
     async def _answer_hot(self, scope: Scope, receive: Receive, route: str, named: str) -> Answer:
