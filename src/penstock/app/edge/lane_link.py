@@ -33,7 +33,7 @@ _FULL_PAUSE_S: Final = 0.001
 #: Most single requests that travel together: the lane works on the first of them while the next are read.
 _TOGETHER: Final = 8
 #: Up to so many replies are handed out one by one; numpy is dearer for these.
-_FEW: Final = 32
+_FEW: Final = 128
 #: How exactly the reply time-out is kept. One look at all that wait is cheaper than a timer for each.
 _TIMEKEEPING_S: Final = 0.1
 #: How often is looked whether a newer lane has taken the socket's path.
@@ -214,10 +214,9 @@ class LaneLink:
         singles, self._singles = self._singles, []
         if self._ring is None or not singles:
             return  # their waiters were told when the lane went, or they have been sent
-        commands = np.frombuffer(b"".join([record for record, _, _ in singles]), dtype=COMMAND)
-        payloads = [payload for _, payload, _ in singles]
+        records, payloads, _ = zip(*singles, strict=True)
         try:
-            sent = self._ring.send(commands, payloads if any(payloads) else None)
+            sent = self._ring.send_few(records, payloads)
         except LaneAway:
             self._lose()
             return

@@ -30,7 +30,7 @@ _CLIENT_LEFT: Final = 499
 #: Larger bodies are read by the door, which stops reading while nobody takes them.
 _MOST_BYTES: Final = 65_536
 #: Headers with which a request is not plain.
-_NOT_PLAIN: Final = frozenset({b"idempotency-key", b"transfer-encoding"})
+_NOT_PLAIN: Final = frozenset({b"idempotency-key", b"transfer-encoding", b"upgrade"})
 
 
 class PromptRoute(Protocol):
@@ -75,6 +75,7 @@ class Prompt:
     ) -> None:
         """``body_bytes``: the most that a body may have."""
         self._routes = routes
+        self._targets = {path.encode(): (path, "") for path in routes if "{" not in path}
         self.admission = admission
         self.metrics = metrics
         self._most_bytes = min(body_bytes, _MOST_BYTES)
@@ -86,7 +87,7 @@ class Prompt:
 
         :param fields: the headers, each of which came once, with names in lower case.
         """
-        name, named = route_of(target.decode("latin-1"))  # one with a query or escapes is no route's
+        name, named = self._targets.get(target) or route_of(target.decode("latin-1"))  # with a query or escapes it is no route's
         route = self._routes.get(name)
         length = fields.get(b"content-length", b"")
         if route is None or not length.isdigit() or int(length) > self._most_bytes or not _NOT_PLAIN.isdisjoint(fields):

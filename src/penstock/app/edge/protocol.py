@@ -133,8 +133,7 @@ class EdgeProtocol(PatientProtocol):
         fields = dict(self.headers)
         if len(fields) != len(self.headers) or not self._is_free():
             return None
-        parser = self.parser
-        if parser.get_http_version() != "1.1" or not parser.should_keep_alive() or parser.should_upgrade():
+        if not self.parser.should_keep_alive() or (b"connection" in fields and self.parser.get_http_version() != "1.1"):
             return None
         return self.prompt.errand(self.url, fields)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -22,9 +23,10 @@ from penstock.process.commands.approving import Approvers
 from penstock.process.commands.batch import BatchRoute
 from penstock.process.commands.bodies import Body
 from penstock.process.commands.outcome import from_row, http_status, outcome, refusal_problem
-from penstock.process.commands.services import Services, spare_old_ids, terms_of
+from penstock.process.commands.services import Services, spare_old_id, terms_of
 from penstock.process.commands.translate import FIXES, kind_of, translate
 
+_ID_HI: Final = struct.Struct("<q")
 _REFUSED: Final = int(Status.REFUSED)
 _REPLAYED: Final = int(Status.REPLAYED)
 
@@ -39,7 +41,7 @@ class Asked(NamedTuple):
     @property
     def id_hi(self) -> int:
         """The upper half of the id."""
-        return int.from_bytes(self.record[8:16], "little", signed=True)
+        return _ID_HI.unpack_from(self.record, 8)[0]  # type: ignore[no-any-return]
 
 
 class CommandRoute:
@@ -76,7 +78,7 @@ class CommandRoute:
 
         :raises Problem: 429 or 503.
         """
-        spare_old_ids(self._services, [asked.id_hi])
+        spare_old_id(self._services, asked.id_hi)
         self._services.lane.ask_then(asked.record, asked.payload, told)
 
     def answer(self, reply: Reply, command_id: str) -> Answer:
@@ -108,7 +110,7 @@ class CommandRoute:
         return Asked(item.id, *translate(item, self._services.ids, terms_of(self._services, principal)))
 
     async def _ask(self, asked: Asked) -> Answer:
-        spare_old_ids(self._services, [asked.id_hi])
+        spare_old_id(self._services, asked.id_hi)
         reply, _ = await self._services.lane.ask(asked.record, asked.payload)
         return self.answer(await self.completed(reply), asked.command_id)
 
