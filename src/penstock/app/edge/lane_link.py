@@ -32,7 +32,7 @@ _LONGEST_PAUSE_S: Final = 0.5
 _FULL_PAUSE_S: Final = 0.001
 #: Most single requests that travel together: the lane works on the first of them while the next are read.
 _TOGETHER: Final = 8
-#: Up to so many replies are handed out one by one; numpy is dearer for these.
+#: Up to so many replies are handed out one by one, unless they begin with a batch's: numpy is dearer for these.
 _FEW: Final = 128
 #: How exactly the reply time-out is kept. One look at all that wait is cheaper than a timer for each.
 _TIMEKEEPING_S: Final = 0.1
@@ -232,10 +232,16 @@ class LaneLink:
         except LaneAway:
             self._lose()
             return
-        if len(replies) <= _FEW:
+        if not len(replies):
+            return
+        if len(replies) <= _FEW and not isinstance(self._waiter_of(replies), _Many):
             self._hear_each(replies, payloads)
         else:
             self._hear_runs(replies, payloads)
+
+    def _waiter_of(self, replies: NDArray[Any]) -> _One | _Then | _Many | None:
+        """Who waits for the first of some replies."""
+        return self._waiters.get(int(replies["token"][0]) >> _PLACE_BITS)
 
     def _hear_each(self, replies: NDArray[Any], payloads: list[bytes]) -> None:
         for place, record in enumerate(replies.tolist()):
