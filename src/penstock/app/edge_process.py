@@ -21,12 +21,14 @@ import uvicorn
 import uvloop
 
 from penstock.app import wiring
+from penstock.app.edge.admission import Admission
 from penstock.app.edge.asgi import Door
 from penstock.app.edge.auth import Keys
 from penstock.app.edge.database import Database
 from penstock.app.edge.lane_link import LaneLink
 from penstock.app.edge.metrics import EdgeMetrics
 from penstock.app.edge.ordinary import Inside, make_app
+from penstock.app.edge.prompt import Prompt
 from penstock.app.edge.server import make_server, tls_context
 from penstock.app.edge.watch import Watch
 from penstock.app.ending import end_tasks
@@ -40,7 +42,7 @@ from penstock.kit.secrets import BadSecret
 from penstock.kit.settings import BadSetting, Settings
 from penstock.kit.telemetry import set_up_logging
 from penstock.process.commands.columns import warm
-from penstock.process.commands.routes import hot_routes
+from penstock.process.commands.routes import hot_routes, prompt_routes
 from penstock.process.commands.services import Services
 from penstock.process.idempotency.actions import Idempotency
 from penstock.review.events.feed import Feed
@@ -127,7 +129,9 @@ def _compose(
     ordinary = make_app(reading, Inside(lane, database, watch, metrics), office, feed, webhook_secrets)
     hot = hot_routes(services)
     keyed = Idempotency(settings, hot, desk.connection, _now, time.monotonic, os.urandom)
-    return Door(settings, keys, hot, keyed, ordinary, metrics, _now, time.monotonic)
+    admission = Admission(settings, keys, _now, time.monotonic)
+    prompt = Prompt(prompt_routes(hot), admission, metrics.requests, settings.body_bytes, time.monotonic)
+    return Door(settings, admission, hot, keyed, ordinary, metrics.requests, prompt, time.monotonic)
 
 
 def _make_metrics(lane: LaneLink, keys: Keys, watch: Watch) -> EdgeMetrics:
@@ -171,7 +175,7 @@ async def serve(settings: Settings, number: int) -> None:
         return server is not None and server.should_exit
 
     async with open_door(settings, number, surroundings(settings), stopping) as door:
-        server = make_server(door, settings, settings.port + number, context)
+        server = make_server(door, settings, settings.port + number, context, door.prompt)
         gc.freeze()  # what is here now stays: later collections need not look at it
         log.info("serving", url=wiring.base_url(settings, number))
         await server.serve()

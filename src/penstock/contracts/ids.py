@@ -19,11 +19,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.kit import base32, speck
+from penstock.kit import base32, hidden, speck
 from penstock.kit.base32 import ALPHABET, CHARACTERS
 
-#: The two characters of each number below 1024.
-_PAIRS: Final = [first + second for first in ALPHABET for second in ALPHABET]
 #: 13 characters have 65 bits: the first one is a digit below 16.
 _BODY: Final = re.compile(r"[0-9a-f][0-9a-hjkmnp-tv-z]{12}")
 #: From Crockford's digits to those of Python's ``int(text, 32)``.
@@ -64,28 +62,33 @@ class PublicIds:
     def __init__(self, key: bytes) -> None:
         self._keys = speck.expand_key(key)
         # An account that is read in a request is written in its answer, and those who pay often come again.
-        self._write_known = lru_cache(_KNOWN)(self._write)
-        self._read_known = lru_cache(_KNOWN)(self._read)
+        # They are kept by index and text alone: to hash a kind as well would cost as much as the look-up.
+        self._account_text = lru_cache(_KNOWN)(lambda index: self._write(Kind.ACCOUNT, index, 0))
+        self._account_index = lru_cache(_KNOWN)(lambda text: self._read(Kind.ACCOUNT, text, 0))
 
     def encode(self, kind: Kind, index: int, bound_to: int = 0) -> str:
         """Write ``index`` (0 < index < 2**48) as a public id of ``kind``.
 
         ``bound_to``: an index without which the id cannot be read, as a history's cursor is bound to its account.
         """
-        assert 0 < index <= MAX_INDEX
-        return (self._write_known if kind is Kind.ACCOUNT else self._write)(kind, index, bound_to)
+        if kind is Kind.ACCOUNT and not bound_to:
+            return self._account_text(index)
+        return self._write(kind, index, bound_to)
 
     def _write(self, kind: Kind, index: int, bound_to: int) -> str:
-        number = int(speck.encrypt_block(self._keys, np.uint64(index << 16 | _bind(kind, bound_to))))
-        pairs = [_PAIRS[number >> shift & 1023] for shift in (50, 40, 30, 20, 10, 0)]
-        return f"{kind.prefix}_{ALPHABET[number >> 60]}{''.join(pairs)}"
+        assert 0 < index <= MAX_INDEX
+        letters = np.empty(CHARACTERS, dtype=np.uint8)
+        hidden.write_hidden(self._keys, index, _bind(kind, bound_to) if bound_to else kind.check, letters)
+        return f"{kind.prefix}_{letters.tobytes().decode('ascii')}"
 
     def decode(self, kind: Kind, text: str, bound_to: int = 0) -> int:
         """Read the index of a public id, made with the same ``bound_to``.
 
         :raises BadPublicId: when the text is no id, an id of another kind, or mistyped.
         """
-        return (self._read_known if kind is Kind.ACCOUNT else self._read)(kind, text, bound_to)
+        if kind is Kind.ACCOUNT and not bound_to:
+            return self._account_index(text)
+        return self._read(kind, text, bound_to)
 
     def _read(self, kind: Kind, text: str, bound_to: int) -> int:
         plain = int(speck.decrypt_block(self._keys, np.uint64(_number(kind, text))))

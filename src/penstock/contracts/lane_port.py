@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from penstock.contracts.commands import COMMAND, REPLY, Operation, PaymentType, Query
 from penstock.contracts.money import CURRENCIES
+from penstock.kit.http.problem import Problem
 
 #: Upper bounds in ms of the lane's histogram of commit times; the last bucket has none.
 COMMIT_BOUNDS_MS: Final = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987)
@@ -55,11 +56,27 @@ class Reply(NamedTuple):
 assert Reply._fields == REPLY.names
 
 
+class Told(Protocol):
+    """Who is told what became of a command: one of the two is called, once, and raises nothing."""
+
+    def hear(self, reply: Reply, payload: bytes) -> None:
+        """The lane's reply, and the payload that came with it."""
+        ...
+
+    def fail(self, problem: Problem) -> None:
+        """There is none: 429 or 503, see ``Lane``."""
+        ...
+
+
 class Lane(Protocol):
     """What routes ask of the lane; every call may raise ``Problem`` 429 (full) or 503 (away, unknown outcome)."""
 
     async def ask(self, command: bytes, payload: bytes = b"") -> tuple[Reply, bytes]:
         """Send one ``COMMAND`` record (its token is set here) and wait for its reply and the reply's payload."""
+        ...
+
+    def ask_then(self, command: bytes, payload: bytes, told: Told) -> None:
+        """Send one ``COMMAND`` record as ``ask`` does; ``told`` is called when the reply comes, or none can come."""
         ...
 
     async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:

@@ -53,7 +53,7 @@ class Principal:
 
         :raises Problem: 403, naming the scope that is missing.
         """
-        if not any(scope in self.scopes for scope in scopes):
+        if self.scopes.isdisjoint(scopes):
             wanted = " or ".join(scopes)
             detail = f"This key lacks the scope {wanted}. Use a key that has it; `penstock key create` makes one."
             raise Problem(403, "scope_missing", "This key may not do that", detail)

@@ -14,11 +14,11 @@ from penstock.kit.kernels import kernel
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
 CHARACTERS: Final = 13
-_LETTERS: Final = np.frombuffer(ALPHABET.encode(), dtype=np.uint8).copy()
+LETTERS: Final = np.frombuffer(ALPHABET.encode(), dtype=np.uint8).copy()
 _NO_DIGIT: Final = 255
 #: Value of each byte as a digit.
 _DIGITS: Final = np.full(256, _NO_DIGIT, dtype=np.uint8)
-_DIGITS[_LETTERS] = np.arange(32, dtype=np.uint8)
+_DIGITS[LETTERS] = np.arange(32, dtype=np.uint8)
 _5, _31 = np.uint64(5), np.uint64(31)
 
 
@@ -56,5 +56,5 @@ def write_numbers(numbers: NDArray[np.uint64], prefix: NDArray[np.uint8], texts:
             texts[i, n] = prefix[n]
         number = numbers[i]
         for n in range(start + CHARACTERS - 1, start - 1, -1):
-            texts[i, n] = _LETTERS[number & _31]
+            texts[i, n] = LETTERS[number & _31]
             number >>= _5

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import psycopg
 import structlog
@@ -25,6 +25,15 @@ _STALE_REFRESHES: Final = 10
 _STALE_S: Final = 15.0
 #: A key that was made a moment ago shall work at once; strangers shall not make the edge read keys all the time.
 _ASK_AGAIN_S: Final = 0.2
+#: So many good headers are remembered at most; one key can be written in several ways.
+_MOST_GOOD: Final = 10_000
+
+
+class _Good(NamedTuple):
+    """Whom a header speaks for, and until when."""
+
+    principal: Principal
+    until: datetime
 
 
 class Keys:
@@ -33,8 +42,11 @@ class Keys:
     def __init__(self, dsn: str, name: str, refresh_s: float, monotonic_s: Callable[[], float]) -> None:
         self._dsn, self._name = dsn, name
         self._refresh_s = refresh_s
+        self._stale_s = max(_STALE_REFRESHES * refresh_s, _STALE_S)
         self._monotonic_s = monotonic_s
         self._records: dict[str, KeyRecord] = {}
+        #: Headers that were found good, for as long as the keys are not read again: proving them anew costs a hash each.
+        self._good: dict[bytes, _Good] = {}
         self._loaded_s: float | None = None
         self._connection: psycopg.Connection[tuple[object, ...]] | None = None
         self._one_at_a_time = threading.Lock()
@@ -52,7 +64,7 @@ class Keys:
 
         :raises Problem: 401 without a good key; 503 while keys cannot be checked.
         """
-        if self.age_s > max(_STALE_REFRESHES * self._refresh_s, _STALE_S):
+        if self.age_s > self._stale_s:
             raise unavailable("keys_unknown", "Keys cannot be checked", "The database is away; send the request again.")
         given = header(scope, b"authorization")
         if given is None or given[:7].lower() != b"bearer ":
@@ -61,7 +73,21 @@ class Keys:
             record = check(self._records, given[7:].decode("latin-1").strip(), now)
         except KeyRefused:  # its message names ids, which are for nobody outside
             raise _unauthorized("This key is unknown, expired or revoked; ask the operator for a new one.") from None
-        return Principal(record.key_id, record.client, record.scopes, record.person)
+        principal = Principal(record.key_id, record.client, record.scopes, record.person)
+        self._remember(given, _Good(principal, min(record.expires_at, record.revoked_at or record.expires_at)))
+        return principal
+
+    def known(self, given: bytes, now: datetime) -> Principal | None:
+        """The caller of a header that was found good since the keys were last read; None = ``admit`` has to look at it."""
+        good = self._good.get(given)
+        if good is None or now >= good.until or self.age_s > self._stale_s:
+            return None
+        return good.principal
+
+    def _remember(self, given: bytes, good: _Good) -> None:
+        if len(self._good) >= _MOST_GOOD:
+            self._good = {}
+        self._good[given] = good
 
     async def admit(self, scope: Scope, now: datetime) -> Principal:
         """The caller of a request; for a key that is not known yet, the keys are read once more, but rarely.
@@ -97,6 +123,7 @@ class Keys:
             log.warning("keys_not_refreshed", error=type(error).__name__, age_s=round(self.age_s, 1))
             return
         self._records = {record.key_id: record for record in records}
+        self._good = {}
         self._loaded_s = started_s
 
     def _load(self) -> list[KeyRecord]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from penstock.app.edge.waiting import WaitingLimit
 from penstock.contracts.commands import COMMAND, REPLY
-from penstock.contracts.lane_port import Reply
+from penstock.contracts.lane_port import Reply, Told
 from penstock.kit.http.problem import Problem, too_many, unavailable
 from penstock.kit.ring import LaneAway, RingClient, whole
 from penstock.kit.settings import Settings
@@ -34,6 +34,8 @@ _LONGEST_PAUSE_S: Final = 0.5
 _FULL_PAUSE_S: Final = 0.001
 #: Most single requests that travel together: the lane works on the first of them while the next are read.
 _TOGETHER: Final = 8
+#: Up to so many replies are handed out one by one, unless they begin with a batch's: numpy is dearer for these.
+_FEW: Final = 128
 #: How exactly the reply time-out is kept. One look at all that wait is cheaper than a timer for each.
 _TIMEKEEPING_S: Final = 0.1
 #: How often is looked whether a newer lane has taken the socket's path.
@@ -49,9 +51,23 @@ class _One:
         self.future = future
         self.deadline_s = deadline_s
 
-    def take(self, replies: NDArray[Any], payload: bytes) -> None:
+    def hear(self, reply: Reply, payload: bytes) -> None:
         if not self.future.done():
-            self.future.set_result((Reply._make(replies[0].item()), payload))
+            self.future.set_result((reply, payload))
+
+    def fail(self, problem: Problem) -> None:
+        if not self.future.done():
+            self.future.set_exception(problem)
+
+
+class _Then:
+    """A request with one command, of somebody who is told at once instead of waiting."""
+
+    __slots__ = ("deadline_s", "fail", "hear")
+
+    def __init__(self, told: Told, deadline_s: float) -> None:
+        self.hear, self.fail = told.hear, told.fail
+        self.deadline_s = deadline_s
 
 
 class _Many:
@@ -65,11 +81,15 @@ class _Many:
         self.replies: NDArray[Any] = np.zeros(count, dtype=REPLY)
         self.left = count
 
-    def take(self, replies: NDArray[Any], payload: bytes) -> None:  # noqa: ARG002 - replies to commands have none
+    def take(self, replies: NDArray[Any]) -> None:
         whole(self.replies)[replies["token"] & _PLACES] = whole(replies)
         self.left -= len(replies)
         if self.left == 0 and not self.future.done():
             self.future.set_result(self.replies)
+
+    def fail(self, problem: Problem) -> None:
+        if not self.future.done():
+            self.future.set_exception(problem)
 
 
 class LaneLink:
@@ -81,7 +101,7 @@ class LaneLink:
         self._ring: RingClient | None = None
         self._limit = self._new_limit()
         self._to_follow = 0  # commands of the batch that the ring has not wholly taken yet
-        self._waiters: dict[int, _One | _Many] = {}
+        self._waiters: dict[int, _One | _Then | _Many] = {}
         self._number = 0
         self._singles: list[tuple[bytes, bytes, int]] = []
         self._broken = asyncio.Event()
@@ -109,19 +129,35 @@ class LaneLink:
 
         :raises Problem: 429 or 503, see ``contracts.lane_port.Lane``.
         """
-        number, loop = self._next_number(), asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
         now_s = loop.time()
         self._let_in(now_s, batch=False)
-        waiter = self._waiters[number] = _One(loop.create_future(), now_s + self._settings.reply_timeout_s)
+        waiter = _One(loop.create_future(), now_s + self._settings.reply_timeout_s)
+        number = self._put(waiter, command, payload, loop)
+        try:
+            return await waiter.future
+        finally:
+            self._waiters.pop(number, None)
+
+    def ask_then(self, command: bytes, payload: bytes, told: Told) -> None:
+        """Send one ``COMMAND`` record, which travels as those of ``ask`` do.
+
+        :raises Problem: 429 or 503, nothing was sent; whatever comes later, ``told`` hears.
+        """
+        loop = asyncio.get_running_loop()
+        now_s = loop.time()
+        self._let_in(now_s, batch=False)
+        self._put(_Then(told, now_s + self._settings.reply_timeout_s), command, payload, loop)
+
+    def _put(self, waiter: _One | _Then, command: bytes, payload: bytes, loop: asyncio.AbstractEventLoop) -> int:
+        number = self._next_number()
+        self._waiters[number] = waiter
         if not self._singles:
             loop.call_soon(self._flush)
         self._singles.append(((number << _PLACE_BITS).to_bytes(8, "little") + command[8:], payload, number))
         if len(self._singles) >= _TOGETHER:
             self._flush()
-        try:
-            return await waiter.future
-        finally:
-            self._waiters.pop(number, None)
+        return number
 
     async def ask_many(self, commands: NDArray[Any], payloads: Sequence[bytes] | None) -> NDArray[Any]:
         """Send many records in slices, as the ring takes them; their tokens are set in place.
@@ -213,12 +249,14 @@ class LaneLink:
         singles, self._singles = self._singles, []
         if self._ring is None or not singles:
             return  # their waiters were told when the lane went, or they have been sent
-        commands = np.frombuffer(b"".join([record for record, _, _ in singles]), dtype=COMMAND)
-        payloads = [payload for _, payload, _ in singles]
+        records, payloads, _ = zip(*singles, strict=True)
         try:
-            sent = self._send(commands, payloads if any(payloads) else None)
-        except Problem:
-            return  # the lane has gone: their waiters have been told
+            sent = self._ring.send_few(records, payloads)
+        except LaneAway:
+            self._lose()
+            return
+        if sent:
+            self._limit.sent(sent, asyncio.get_running_loop().time())
         for _, _, number in singles[sent:]:
             self._fail(number, self._refuse())
 
@@ -234,20 +272,51 @@ class LaneLink:
         if not len(replies):
             return
         self._limit.answered(len(replies), asyncio.get_running_loop().time())
+        if len(replies) <= _FEW and not isinstance(self._waiter_of(replies), _Many):
+            self._hear_each(replies, payloads)
+        else:
+            self._hear_runs(replies, payloads)
+
+    def _waiter_of(self, replies: NDArray[Any]) -> _One | _Then | _Many | None:
+        """Who waits for the first of some replies."""
+        return self._waiters.get(int(replies["token"][0]) >> _PLACE_BITS)
+
+    def _hear_each(self, replies: NDArray[Any], payloads: list[bytes]) -> None:
+        for place, record in enumerate(replies.tolist()):
+            number = record[0] >> _PLACE_BITS
+            waiter = self._waiters.get(number)
+            if isinstance(waiter, _Many):
+                waiter.take(replies[place : place + 1])
+            else:
+                self._tell(number, record, payloads[place])
+
+    def _hear_runs(self, replies: NDArray[Any], payloads: list[bytes]) -> None:
+        """Replies of a batch come one after another, and are copied as one."""
         numbers = replies["token"] >> _PLACE_BITS
         starts = np.flatnonzero(np.diff(numbers, prepend=-1)).tolist()
         owners = numbers[starts].tolist()
         for start, end, number in zip(starts, [*starts[1:], len(replies)], owners, strict=True):
             waiter = self._waiters.get(number)
-            if waiter is None:
+            if isinstance(waiter, _Many):
+                waiter.take(replies[start:end])
+            elif waiter is None:
                 self.late_replies += end - start
-                continue
-            waiter.take(replies[start:end], payloads[end - 1])
+            else:
+                self._tell(number, replies[start].item(), payloads[start])
+
+    def _tell(self, number: int, record: tuple[Any, ...], payload: bytes) -> None:
+        """Tell whom a single reply is for, who then waits no more."""
+        waiter = self._waiters.pop(number, None)
+        if waiter is None:
+            self.late_replies += 1
+            return
+        assert not isinstance(waiter, _Many), "those take their replies themselves"
+        waiter.hear(Reply._make(record), payload)
 
     def _fail(self, number: int, problem: Problem) -> None:
         waiter = self._waiters.pop(number, None)
-        if waiter is not None and not waiter.future.done():
-            waiter.future.set_exception(problem)
+        if waiter is not None:
+            waiter.fail(problem)
 
     def _lose(self) -> None:
         """The lane has gone: tell everybody who waits, and start to look for the next one."""

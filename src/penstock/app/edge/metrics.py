@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -15,6 +17,7 @@ from penstock.review.status.actions import OfficeState
 
 MEDIA_TYPE: Final = "text/plain; version=0.0.4"  # Litestar adds the charset
 _SECONDS: Final = (0.001, 0.002, 0.003, 0.005, 0.008, 0.013, 0.021, 0.034, 0.055, 0.089, 0.144, 0.233, 0.377, 1.0, 10.0)
+_BOUNDS: Final = (*map(str, _SECONDS), "+Inf")
 #: Field of ``Counters`` → sentence; those that only grow while the lane's process lives.
 _COUNTED: Final = {
     "batches": "Batches committed", "commands": "Commands taken", "rows": "Journal rows written",
@@ -33,20 +36,9 @@ class EdgeMetrics:
     """Counters of this edge, and a place for the lane's newest figures."""
 
     def __init__(self, time_us: Callable[[], int]) -> None:
-        disable_created_metrics()  # type: ignore[no-untyped-call]  # one more series for each of ours, which nobody reads
         self._registry = CollectorRegistry()
-        labels = ["route", "method", "status"]
-        self._requests = Counter("penstock_edge_requests", "Requests answered", labels, registry=self._registry)
-        self._seconds = Histogram(
-            "penstock_edge_request_seconds",
-            "From header to answer",
-            ["route"],
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
-        self.in_flight = Gauge("penstock_edge_in_flight", "Requests under way", registry=self._registry)
-        self._counters: dict[tuple[str, str, int], Counter] = {}
-        self._histograms: dict[str, Histogram] = {}
+        self.requests = RequestFigures()
+        self._registry.register(self.requests)
         self.lane = LaneFigures(time_us)
         self._registry.register(self.lane)
         self.office = OfficeFigures(time_us)
@@ -56,21 +48,50 @@ class EdgeMetrics:
         """Add a figure that is read when somebody asks."""
         Gauge(name, sentence, registry=self._registry).set_function(read)
 
-    def count(self, route: str, method: str, status: int, seconds: float) -> None:
-        """Count one answered request; the routes are few, so their children are kept."""
-        key = (route, method, status)
-        counter = self._counters.get(key)
-        if counter is None:
-            counter = self._counters[key] = self._requests.labels(route, method, str(status))
-        counter.inc()
-        histogram = self._histograms.get(route)
-        if histogram is None:
-            histogram = self._histograms[route] = self._seconds.labels(route)
-        histogram.observe(seconds)
-
     def text(self) -> bytes:
         """The whole in Prometheus' text format."""
         return generate_latest(self._registry)
+
+
+class RequestFigures(Collector):
+    """Requests and their times, as plain numbers: a counter of Prometheus' own takes a lock for each of them."""
+
+    def __init__(self) -> None:
+        self.in_flight = 0
+        self._answered: dict[tuple[str, str, int], int] = {}
+        self._times: dict[str, _Times] = {}
+
+    def count(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answered request; ``seconds`` from its header to its answer."""
+        key = (route, method, status)
+        self._answered[key] = self._answered.get(key, 0) + 1
+        times = self._times.get(route)
+        if times is None:
+            times = self._times[route] = _Times()
+        times.buckets[bisect_left(_SECONDS, seconds)] += 1
+        times.sum_s += seconds
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics of now."""
+        answered = CounterMetricFamily("penstock_edge_requests", "Requests answered", labels=["route", "method", "status"])
+        for (route, method, status), count in list(self._answered.items()):
+            answered.add_metric([route, method, str(status)], count)
+        yield answered
+        seconds = HistogramMetricFamily("penstock_edge_request_seconds", "From header to answer", labels=["route"])
+        for route, times in list(self._times.items()):
+            seconds.add_metric([route], list(zip(_BOUNDS, accumulate(times.buckets), strict=True)), times.sum_s)
+        yield seconds
+        yield GaugeMetricFamily("penstock_edge_in_flight", "Requests under way", value=self.in_flight)
+
+
+class _Times:
+    """How long the requests of one route took: how many fell into each bucket, and the sum in seconds."""
+
+    __slots__ = ("buckets", "sum_s")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * len(_BOUNDS)
+        self.sum_s = 0.0
 
 
 class LaneFigures(Collector):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from penstock.contracts.commands import Kind
@@ -64,5 +65,9 @@ def may_ask(principal: Principal, kind: Kind) -> None:
 
 def operates(principal: Principal) -> frozenset[int]:
     """The kinds of command that this caller gives as one who operates the system."""
-    reached = [kinds for scope, kinds in _REACHES.items() if scope in principal.scopes]
-    return _NOTHING.union(*reached) if reached else _NOTHING
+    return _reached(principal.scopes)
+
+
+@lru_cache(1024)
+def _reached(scopes: frozenset[str]) -> frozenset[int]:
+    return _NOTHING.union(*(kinds for scope, kinds in _REACHES.items() if scope in scopes))

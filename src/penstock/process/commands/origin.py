@@ -54,9 +54,12 @@ def origin_of(body: WithOrigin, marks: Marks) -> Origin:
         marks.place(place) if place else 0,
         marks.category(category) if category else 0,
     )
-    few, given = extra_numbers(extras) if extras else (_FOUR, 0)
-    way = (CHANNELS[channel], *verified_by(tuple(factors or ())), given)
-    return Origin(found, (*_place(location), *few), way, 0 if location is None else _LOCATED)
+    numbers, given = NOTHING.numbers, 0
+    if location is not None or extras:
+        few, given = extra_numbers(extras) if extras else (_FOUR, 0)
+        numbers = (*_place(location), *few)
+    factor_bits, kinds = verified_by(tuple(factors)) if factors else (0, 0)
+    return Origin(found, numbers, (CHANNELS[channel], factor_bits, kinds, given), 0 if location is None else _LOCATED)
 
 
 def _place(location: Location | None) -> tuple[int, int]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 import uuid
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from penstock.contracts import ids as public
 from penstock.contracts.commands import Status
-from penstock.contracts.lane_port import Reply
+from penstock.contracts.lane_port import Reply, Told
 from penstock.contracts.principal import Principal
 from penstock.contracts.words import KINDS
 from penstock.kit.http.asgi import JSON, Answer, Media
@@ -21,8 +23,25 @@ from penstock.process.commands.approving import Approvers
 from penstock.process.commands.batch import BatchRoute
 from penstock.process.commands.bodies import Body
 from penstock.process.commands.outcome import from_row, http_status, outcome, refusal_problem
-from penstock.process.commands.services import Services, spare_old_ids, terms_of
+from penstock.process.commands.services import Services, spare_old_id, terms_of
 from penstock.process.commands.translate import FIXES, kind_of, translate
+
+_ID_HI: Final = struct.Struct("<q")
+_REFUSED: Final = int(Status.REFUSED)
+_REPLAYED: Final = int(Status.REPLAYED)
+
+
+class Asked(NamedTuple):
+    """One command as the lane is asked: the caller's id, the ``COMMAND`` record and its payload."""
+
+    command_id: str
+    record: bytes
+    payload: bytes
+
+    @property
+    def id_hi(self) -> int:
+        """The upper half of the id."""
+        return _ID_HI.unpack_from(self.record, 8)[0]  # type: ignore[no-any-return]
 
 
 class CommandRoute:
@@ -43,10 +62,42 @@ class CommandRoute:
         :param named: the payment, account or customer that the path names, or empty.
         :raises Problem: when nothing was decided, or the outcome is unknown.
         """
+        return await self._ask(self.prepare(principal, named, body))
+
+    def prepare(self, principal: Principal, named: str, body: bytes) -> Asked:
+        """What the lane is to be asked.
+
+        :raises Problem: 400, 403 or 422.
+        """
         item = self._decode(body, named)
         access.check(principal, [kind_of(item)])
-        record, payload = translate(item, self._services.ids, terms_of(self._services, principal))
-        return await self._send(item, record, payload)
+        return self._translated(item, principal)
+
+    def send(self, asked: Asked, told: Told) -> None:
+        """Ask the lane; ``told`` hears what it replies.
+
+        :raises Problem: 429 or 503.
+        """
+        spare_old_id(self._services, asked.id_hi)
+        self._services.lane.ask_then(asked.record, asked.payload, told)
+
+    def answer(self, reply: Reply, command_id: str) -> Answer:
+        """The answer that a (completed) reply means.
+
+        :raises Problem: when the lane has refused the id.
+        """
+        if reply.status == _REFUSED:
+            raise refusal_problem(reply, command_id)
+        return Answer(http_status(reply), msgspec.json.encode(outcome(reply, command_id, self._services.ids)))
+
+    async def completed(self, reply: Reply) -> Reply:
+        """A replayed reply, with the journal's row of the first time; any other as it is."""
+        if reply.status != _REPLAYED:
+            return reply
+        services = self._services
+        async with services.journal() as connection:
+            found = await store.rows(connection, services.settings.lane, [reply.seq])
+        return from_row(reply, found[reply.seq])
 
     def check(self, principal: Principal, named: str, body: bytes) -> None:
         """Refuse what could not be sent anyway, before a key is stored for it.
@@ -55,15 +106,13 @@ class CommandRoute:
         """
         translate(self._decode(body, named), self._services.ids, terms_of(self._services, principal))
 
-    async def _send(self, item: Body, record: bytes, payload: bytes) -> Answer:
-        services = self._services
-        spare_old_ids(services, [int.from_bytes(record[8:16], "little", signed=True)])
-        reply, _ = await services.lane.ask(record, payload)
-        if reply.status == Status.REFUSED:
-            raise refusal_problem(reply, item.id)
-        if reply.status == Status.REPLAYED:
-            reply = await _replayed(services, reply)
-        return Answer(http_status(reply), msgspec.json.encode(outcome(reply, item.id, services.ids)))
+    def _translated(self, item: Body, principal: Principal) -> Asked:
+        return Asked(item.id, *translate(item, self._services.ids, terms_of(self._services, principal)))
+
+    async def _ask(self, asked: Asked) -> Answer:
+        spare_old_id(self._services, asked.id_hi)
+        reply, _ = await self._services.lane.ask(asked.record, asked.payload)
+        return self.answer(await self.completed(reply), asked.command_id)
 
     def _decode(self, body: bytes, named: str) -> Body:
         try:
@@ -96,21 +145,21 @@ class DangerousRoute(CommandRoute):
         kind = kind_of(item)
         access.may_ask(principal, kind)
         item = await self._complete(item)
-        record, payload = translate(item, self._services.ids, terms_of(self._services, principal))
+        asked = self._translated(item, principal)
         if isinstance(item, control_bodies.DecideItem):
             await self._respect_claim(item.payment, principal)
         operation, needed = await self._approvers.needed(item)
         if needed == 0:
-            return await self._send(item, record, payload)
+            return await self._ask(asked)
         about = approving.object_of(item)
         wish = Wish(
             operation, about.kind, about.id, uuid.UUID(item.id), principal.client, principal.person,
-            record, payload, approving.summary(item, KINDS[kind]), needed,
+            asked.record, asked.payload, approving.summary(item, KINDS[kind]), needed,
         )  # fmt: skip
         office = self._services.office
         async with office.connection() as connection:
-            asked = await request(connection, wish, office.now(), office.settings, office.ids)
-        return Answer(202 if asked.ended is None else 200, msgspec.json.encode(asked))
+            wished = await request(connection, wish, office.now(), office.settings, office.ids)
+        return Answer(202 if wished.ended is None else 200, msgspec.json.encode(wished))
 
     async def _complete(self, item: Body) -> Body:
         """The command with what has to be looked up for it: for a model its name."""
@@ -135,6 +184,11 @@ class DangerousRoute(CommandRoute):
 
 
 HotRoute = CommandRoute | BatchRoute
+
+
+def prompt_routes(routes: Mapping[str, HotRoute]) -> dict[str, CommandRoute]:
+    """Those of the hot routes that need nobody but the lane."""
+    return {path: route for path, route in routes.items() if type(route) is CommandRoute}
 
 
 def hot_routes(services: Services) -> dict[str, HotRoute]:
@@ -181,9 +235,3 @@ def _dangerous(services: Services) -> dict[str, HotRoute]:
         "/v1/models/{model}/publication": route(control_bodies.PublishModelItem, control_bodies.PublishModel),
         "/v1/models/withdrawal": route(control_bodies.WithdrawModel),
     }
-
-
-async def _replayed(services: Services, reply: Reply) -> Reply:
-    async with services.journal() as connection:
-        found = await store.rows(connection, services.settings.lane, [reply.seq])
-    return from_row(reply, found[reply.seq])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, NamedTuple
 
@@ -58,17 +58,27 @@ def terms_of(services: Services, principal: Principal) -> Terms:
     )  # fmt: skip
 
 
-def spare_old_ids(services: Services, halves: Sequence[int] | NDArray[np.int64]) -> None:
+def spare_old_ids(services: Services, halves: NDArray[np.int64]) -> None:
     """Refuse more old ids than may be looked up in closed partitions.
 
-    :param halves: the upper halves of the commands' ids.
+    :param halves: the upper halves of the commands' ids (n,).
     :raises Problem: 429; nothing was done.
     """
     oldest_ms = services.time_ms() - _OLD_ID_MS
-    if isinstance(halves, np.ndarray):
-        old = int(np.count_nonzero((halves.view(np.uint64) >> np.uint64(16)).astype(np.int64) < oldest_ms))
-    else:
-        old = sum(uuid7_time_ms(half) < oldest_ms for half in halves)
+    old = int(np.count_nonzero((halves.view(np.uint64) >> np.uint64(16)).astype(np.int64) < oldest_ms))
+    _spare(services, old)
+
+
+def spare_old_id(services: Services, half: int) -> None:
+    """The same for a single command, by the upper half of its id.
+
+    :raises Problem: 429; nothing was done.
+    """
+    if uuid7_time_ms(half) < services.time_ms() - _OLD_ID_MS:
+        _spare(services, 1)
+
+
+def _spare(services: Services, old: int) -> None:
     if old and not services.old_ids.take(services.monotonic_s(), old):
         most = services.settings.old_ids_per_second
         detail = f"Ids older than 10 minutes are slow to look up; at most {most} a second. Nothing was done."

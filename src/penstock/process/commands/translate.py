@@ -26,6 +26,7 @@ from penstock.process.commands.rules import Place, field_name
 _UUID7: Final = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII
 )
+_HALVES: Final = struct.Struct(">qq")
 #: The fields of each body that go into the side record, as they were given.
 _SAID: Final = ("metadata", "name", "reason", "reference", "sha256", "to")
 _TEXTS: Final = {
@@ -91,7 +92,10 @@ def translate(item: Body, ids: PublicIds, terms: Terms) -> tuple[bytes, bytes]:
     """
     way = WAYS[type(item)]
     command_id = _command_id(item.id, "id")
-    known = {text: index_of(ids, kind, field, text) for kind, field in way.names for text in (getattr(item, field),)}
+    known = {}
+    for kind, field in way.names:
+        text = getattr(item, field)
+        known[text] = index_of(ids, kind, field, text)
     rules.check(item, None)
     payload = payload_of(item, terms.payload_bytes, None)
     option = forced(item, None) if terms.sandbox else 0
@@ -120,7 +124,7 @@ def translate_many(items: Sequence[Body], ids: PublicIds, terms: Terms) -> tuple
 def _command_id(text: str, field: str) -> tuple[int, int]:
     if not _UUID7.fullmatch(text):
         raise not_uuid7(field)
-    high, low = struct.unpack(">qq", bytes.fromhex(text.replace("-", "")))
+    high, low = _HALVES.unpack(bytes.fromhex(text.replace("-", "")))
     return high, low
 
 

@@ -19,6 +19,7 @@ from penstock.process.commands.records import Terms
 def warm_columns() -> None:
     """Take one payment the whole way in and out, so that each kernel is called with the types of an edge's requests."""
     ids, marks = PublicIds(bytes(16)), Marks(bytes(KEY_BYTES))
+    ids.decode(public.Kind.ACCOUNT, ids.encode(public.Kind.ACCOUNT, 1))  # as single commands do
     commands, _ = translate_parts(read(_stream(ids), 1), ids, Terms(1, {}, 1_000, marks))
     replies = np.zeros(1, REPLY)
     replies["status"], replies["seq"] = Status.DONE, 1
