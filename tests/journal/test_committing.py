@@ -48,3 +48,35 @@ def test_each_piece_of_work_rings_the_bell() -> None:
     committer.soon(lambda: None)
     assert rung.acquire(timeout=5)
     assert rung.acquire(timeout=5)
+
+
+def test_work_that_nothing_is_before_may_be_done_by_the_callers_own_thread() -> None:
+    committer, done, gate = Committer(), [], threading.Event()
+    behind = committer.soon(lambda: gate.wait(5))
+    committer.at_once = True
+    second = committer.soon(lambda: done.append(threading.current_thread().name))
+    assert not second.done()
+    gate.set()
+    committer.settle()
+    assert behind.done()
+    assert committer.soon(lambda: done.append(threading.current_thread().name)).done()
+    assert done[0].startswith("commit")
+    assert done[1] == threading.current_thread().name
+    committer.at_once = False
+    assert committer.soon(lambda: threading.current_thread().name).result(5).startswith("commit")
+
+
+def test_a_failure_in_the_callers_own_thread_ends_everything_as_well() -> None:
+    committer = Committer()
+    committer.at_once = True
+
+    def fail() -> None:
+        raise ConnectionError("gone")
+
+    first = committer.soon(fail)
+    committer.at_once = False
+    for ended in (first, committer.soon(lambda: None)):
+        with pytest.raises(ConnectionError, match="gone"):
+            ended.result(5)
+    with pytest.raises(ConnectionError, match="gone"):
+        committer.settle()

@@ -12,7 +12,7 @@ import sys
 import time
 from collections import deque
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import structlog
@@ -41,6 +41,8 @@ _TICK_S = 1.0
 _WHOLE = np.dtype((np.void, COMMAND.itemsize))
 #: Batches: one becomes durable while the next is decided.
 _MOST_ON_THEIR_WAY = 2
+#: So few commands are committed by the lane's own thread, when nobody else waits.
+_FEW: Final = 8
 #: How long a thread may keep the GIL while the other wants it: the committing one must not wait for the other's loops.
 _SWITCH_S = 0.0005
 _log = structlog.get_logger("lane")
@@ -115,9 +117,13 @@ class LaneProcess:
         share = max(self._settings.batch_rows // len(edges), 1)
         self._lane.figures.ring_depth = sum(edge.waiting() for edge in edges)
         taken = [edge.take(share) for edge in edges]
-        answers = self._lane.begin(*_join(taken), wiring.clock_us())
+        commands, payloads = _join(taken)
+        self._lane.committer.at_once = len(commands) <= _FEW and not any(edge.waiting() for edge in edges)
+        answers = self._lane.begin(commands, payloads, wiring.clock_us())
+        self._lane.committer.at_once = False
         shares = [(edge, len(own)) for edge, (own, _) in zip(edges, taken, strict=True)]
         self._on_their_way.append(Asked(answers, shares))
+        self._answer_durable()
 
     def _answer_durable(self) -> None:
         while self._on_their_way and self._on_their_way[0].answers.durable.done():
