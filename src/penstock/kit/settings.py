@@ -61,7 +61,7 @@ class Settings:
     batch_rows: int = _setting(8_192, "commands", "most commands in one commit", 1, 65_536)
     expiries_per_batch: int = _setting(1_000, "rows", "most expiries in one commit; the rest follow in the next", 1, 65_536)
     ring_slots: int = _setting(32_768, "commands", "waiting at one edge; beyond: 429", 64, 2**20)
-    lane_wait_s: float = _setting(0.1, "seconds", "what an edge sends waits for the lane so long at most, when the lane gets more than it can do; beyond: 429", 0.001, 60)
+    lane_wait_s: float = _setting(0.15, "seconds", "what an edge sends waits for the lane so long at most, when the lane gets more than it can do; beyond: 429", 0.001, 60)
     lane_patience_s: float = _setting(0.5, "seconds", "so long waits must stay above `lane_wait_s` before an edge refuses; shorter bursts wait in the ring", 0.01, 60)
     payload_bytes: int = _setting(1_024, "bytes", "longest side record (reference and metadata) of a command", 256, 65_536)
     commit_retry_s: float = _setting(10.0, "seconds", "how long a lost database is retried before the lane gives up", 0, 600)

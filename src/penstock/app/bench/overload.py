@@ -49,7 +49,7 @@ class Plan:
     verify: bool
     home: Path | None
     warm_up_s: float = 3.0
-    in_flight: int = 16
+    in_flight: int = 6
 
 
 class Probe(NamedTuple):

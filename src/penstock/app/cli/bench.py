@@ -88,7 +88,7 @@ def overload(
     zipf: Zipf = 1.0,
     home: Home = None,
     warm_up: WarmUp = 3.0,
-    in_flight: InFlight = 16,
+    in_flight: InFlight = 6,
     verify: Verify = True,
     as_json: AsJson = False,
     save: Save = False,
