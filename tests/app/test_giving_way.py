@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -62,6 +63,21 @@ def test_it_is_not_stopped_when_too_much_is_waiting_or_the_keeper_ends(busy: psu
         way.suit(1)
         assert seen_stopped(busy, 5.0)
         way.end()
+        assert not seen_stopped(busy, 0.1)
+
+
+def test_who_could_not_be_raised_again_is_not_made_idle_and_is_not_stopped_when_too_much_waits(
+    busy: psutil.Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1_000)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
+    way = GivingWay()
+    way.begin(busy.pid)
+    assert os.sched_getscheduler(busy.pid) == os.SCHED_OTHER
+    with way.in_turns():
+        assert seen_stopped(busy, 5.0)
+        way.suit(2)
+        time.sleep(0.05)  # the last rest is over
         assert not seen_stopped(busy, 0.1)
 
 
