@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -80,6 +81,25 @@ def test_a_command_id_that_appears_twice_is_found(database: Database) -> None:
     with connection, pytest.raises(partitions.DuplicateIds, match="twice"):
         partitions.close_and_index(connection, 0, 1_000)
     assert listed(database)[0] == (1, 1_001, False)
+
+
+def test_an_index_that_another_session_is_just_making_is_no_command_id_that_appears_twice(database: Database) -> None:
+    insert_rows(database, 1, 1_000)
+    left = database.connect("penstock_keeper")  # that of a keeper which was killed
+    left.execute("SELECT 1")  # begins a transaction, in which the index stays unfinished
+    partitions._index(left, partitions.Partition(0, 1, 1_001))
+    with database.connect("penstock_keeper", autocommit=True) as connection, ThreadPoolExecutor(1) as thread:
+        connection.execute("SET lock_timeout = '50ms'")
+        with pytest.raises(psycopg.errors.LockNotAvailable):
+            partitions.close_and_index(connection, 0, 1_000)
+        connection.execute("SET lock_timeout = '60s'")
+        closed = thread.submit(partitions.close_and_index, connection, 0, 1_000)
+        with database.connect() as looking:
+            while not looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pid = %s", [connection.info.backend_pid]).fetchone():
+                assert not closed.done()
+        left.commit()
+        assert [p.first_seq for p in closed.result(60)] == [1]
+    left.close()
 
 
 @pytest.mark.parametrize("statement", ["UPDATE journal SET record = ''", "DELETE FROM journal", "TRUNCATE journal_record", "DELETE FROM journal_record"])

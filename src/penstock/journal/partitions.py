@@ -32,6 +32,9 @@ _CLOSED: Final = """
     SELECT first_seq, end_seq FROM journal_partition
     WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
 """
+# One session at a time: that of a keeper which has died may still be at work, and of two that make one index the later one
+# breaks the uniqueness of its name.
+_ALONE: Final = "LOCK TABLE {child} IN SHARE UPDATE EXCLUSIVE MODE"
 # Of the id's halves and the client, and of (ref_seq) where it is above 0: of their expressions, because they are not stored.
 # Whole numbers are sorted in 0.6 times what a uuid takes, and the upper half of an id, its time, lays new ids side by side.
 _INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({id_hi}), ({id_lo}), ({client}))"
@@ -103,6 +106,7 @@ def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> li
     :param last_seq: the last committed row of the lane.
     :return: the partitions that were closed.
     :raises DuplicateIds: when a command id appears twice; the partition stays unmarked.
+    :raises psycopg.errors.LockNotAvailable: when another session is at it; try again later.
     """
     found = closed(connection, lane, last_seq)
     for partition in found:
@@ -141,13 +145,19 @@ def _make(connection: Connection[Any], partition: Partition) -> None:
 def _index(connection: Connection[Any], partition: Partition) -> None:
     child = _name(TABLE, partition)
     try:
-        connection.execute(_fill(_INDEX_ID, child=child, index=f"{child}_id", **_COLUMNS))
+        _create(connection, _INDEX_ID, child, f"{child}_id")
     except psycopg.errors.UniqueViolation as error:
         _, _, twice = (error.diag.message_detail or "").rpartition("=")
         raise DuplicateIds(
             f"{child} holds a command id twice (its halves and the client: {twice}); stop the lane and run `penstock verify`"
         ) from error
-    connection.execute(_fill(_INDEX_REF, child=child, index=f"{child}_ref", **_COLUMNS))
+    _create(connection, _INDEX_REF, child, f"{child}_ref")
+
+
+def _create(connection: Connection[Any], statement: LiteralString, child: str, index: str) -> None:
+    with connection.transaction():
+        connection.execute(_fill(_ALONE, child=child))
+        connection.execute(_fill(statement, child=child, index=index, **_COLUMNS))
 
 
 def _name(parent: str, partition: Partition) -> str:
