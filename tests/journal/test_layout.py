@@ -12,7 +12,7 @@ from psycopg import sql
 from support import planting
 from support.database import Database
 
-from penstock.contracts.row import FEATURE_BYTES, ROW
+from penstock.contracts.row import ROW
 from penstock.journal import layout
 
 #: Zeros of both signs, subnormals, the least and greatest numbers, what a score can be, infinities: bits of singles.
@@ -50,7 +50,7 @@ def test_each_column_says_what_is_in_the_record(database: Database) -> None:
         (stored,) = connection.execute("SELECT array_agg(record ORDER BY seq) FROM journal").fetchone() or ()
     for row, values, record in zip(rows, read, stored, strict=True):
         assert dict(zip(names, values, strict=True)) == {name: expected(row, name) for name in names}
-        assert record == row.tobytes()[: None if row["feature_registry"] else -FEATURE_BYTES]
+        assert record == row.tobytes(), "in a sheet with vectors each row has room for one"
 
 
 def test_the_score_is_exact_to_the_bit(database: Database) -> None:
@@ -71,10 +71,9 @@ def test_the_score_is_exact_to_the_bit(database: Database) -> None:
 
 def test_the_view_has_the_columns_that_the_row_has_today(database: Database) -> None:
     """A migration is never edited afterwards: who changes ``ROW`` writes one that makes these columns."""
-    columns = ", ".join(f"{how} AS {name}" for name, (_, how) in layout.computed_columns().items())
     described = "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass ORDER BY attnum"
     with database.connect("penstock_admin") as connection:
-        connection.execute(f"CREATE VIEW today AS SELECT {', '.join(layout.STORED)}, {columns} FROM {layout.TABLE}")  # type: ignore[call-overload]
+        connection.execute(f"CREATE VIEW today AS {layout.view_query()}")  # type: ignore[call-overload]
         definitions, described_as = (
             [connection.execute(query, [view]).fetchall() for view in ("journal", "today")]
             for query in ("SELECT pg_get_viewdef(%s::regclass)", described)
@@ -82,18 +81,18 @@ def test_the_view_has_the_columns_that_the_row_has_today(database: Database) -> 
     assert definitions[0] == definitions[1]
     assert described_as[0] == described_as[1]
     assert dict(described_as[0]) == {
-        "lane": "smallint", "seq": "bigint", "record": "bytea", **{name: kind for name, (kind, _) in layout.computed_columns().items()},
+        "lane": "smallint", "sheet": "bigint", "seq": "bigint", "record": "bytea", **{name: kind for name, (kind, _) in layout.computed_columns().items()},
     }  # fmt: skip
 
 
-def test_partitions_store_three_columns(database: Database) -> None:
+def test_partitions_store_four_columns(database: Database) -> None:
     described = """
         SELECT attname, attnotnull, attstorage FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum
     """
     with database.connect() as connection:
-        for table in (layout.TABLE, "journal_record_0_1", "journal_record_0_9001"):
+        for table in (layout.TABLE, "journal_sheet_0_1", "journal_sheet_0_9001"):
             assert connection.execute(described, [table]).fetchall() == [
-                ("lane", True, "p"), ("seq", True, "p"), ("record", True, "p"),
+                ("lane", True, "p"), ("first_seq", True, "p"), ("rows", True, "p"), ("records", True, "p"),
             ]  # fmt: skip
 
 
@@ -101,15 +100,15 @@ def test_a_hot_partition_costs_nothing_but_its_primary_key(database: Database) -
     """No constraint, trigger or index that would be worked out for each row."""
     with database.connect() as connection:
         constraints = connection.execute(
-            "SELECT contype, conkey FROM pg_constraint WHERE conrelid = 'journal_record_0_1'::regclass ORDER BY 1, 2"
+            "SELECT contype, conkey FROM pg_constraint WHERE conrelid = 'journal_sheet_0_1'::regclass ORDER BY 1, 2"
         ).fetchall()
-        indices = connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'journal_record_0_1'").fetchall()
+        indices = connection.execute("SELECT indexdef FROM pg_indexes WHERE tablename = 'journal_sheet_0_1'").fetchall()
         extra = connection.execute(
-            "SELECT relhastriggers, relrowsecurity, reltoastrelid <> 0 FROM pg_class WHERE relname = 'journal_record_0_1'"
+            "SELECT relhastriggers, relrowsecurity, reltoastrelid <> 0 FROM pg_class WHERE relname = 'journal_sheet_0_1'"
         ).fetchone()
-    assert constraints == [("n", [1]), ("n", [2]), ("n", [3]), ("p", [1, 2])], "the stored columns are not null, lane and seq the key"
+    assert constraints == [("n", [1]), ("n", [2]), ("n", [3]), ("n", [4]), ("p", [1, 2])], "the stored columns are not null, lane and first_seq the key"
     assert [how for (how,) in indices] == [
-        "CREATE UNIQUE INDEX journal_record_0_1_pkey ON penstock.journal_record_0_1 USING btree (lane, seq)"
+        "CREATE UNIQUE INDEX journal_sheet_0_1_pkey ON penstock.journal_sheet_0_1 USING btree (lane, first_seq)"
     ]
     assert extra == (False, False, False)
 

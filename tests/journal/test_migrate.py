@@ -70,7 +70,7 @@ def test_others_may_not_even_connect(database: Database) -> None:
         ("penstock_lane", "UPDATE journal_batch SET epoch = 1"),
         ("penstock_lane", "DELETE FROM lane"),
         ("penstock_lane", "INSERT INTO api_client (name) VALUES ('x')"),
-        ("penstock_lane", "DROP TABLE journal_record"),
+        ("penstock_lane", "DROP TABLE journal_sheet"),
         ("penstock_lane", "CREATE TABLE mine (x int)"),
         ("penstock_auditor", "SELECT hash FROM api_key"),
         ("penstock_auditor", "INSERT INTO lane VALUES (9, 1, 0, '', 0)"),

@@ -1,28 +1,14 @@
-"""Partitions are there before they are needed, and indexed once they are full."""
+"""Partitions are there before they are needed."""
 
 from __future__ import annotations
 
-import uuid
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import psycopg
 import pytest
-from support import planting
 from support.database import Database
 
 from penstock.journal import partitions
-
-
-def insert_rows(database: Database, first: int, count: int, command_id: int | None = None) -> None:
-    """Insert rows as the lane does, through the parent."""
-    seqs = np.arange(first, first + count)
-    rows = planting.empty_rows(first, count, time_us=seqs * 10, client=1, ref_seq=np.minimum(seqs % 3, 1))
-    if command_id:
-        planting.set_fields(rows, command_id=uuid.UUID(int=command_id))
-    with database.connect() as connection:
-        planting.insert_rows(connection, rows)
 
 
 def listed(database: Database) -> list[tuple[Any, ...]]:
@@ -62,47 +48,7 @@ def test_rows_reach_their_partition_while_another_is_attached(database: Database
         assert lane.execute("SELECT count(*) FROM journal_side").fetchone() == (2,)
 
 
-def test_a_full_partition_is_indexed_and_marked(database: Database) -> None:
-    insert_rows(database, 1, 1_200)
-    with database.connect("penstock_keeper", autocommit=True) as connection:
-        assert partitions.close_and_index(connection, 0, 999) == []
-        closed = partitions.close_and_index(connection, 0, 1_200)
-        assert [p.first_seq for p in closed] == [1]
-        assert partitions.close_and_index(connection, 0, 1_200) == []
-        times = connection.execute("SELECT first_time_us, last_time_us, indexed FROM journal_partition WHERE first_seq = 1")
-        assert times.fetchone() == (10, 10_000, True)
-        indices = connection.execute("SELECT indexname FROM pg_indexes WHERE tablename = 'journal_record_0_1' ORDER BY 1")
-        assert [name for (name,) in indices] == ["journal_record_0_1_id", "journal_record_0_1_pkey", "journal_record_0_1_ref"]
-
-
-def test_a_command_id_that_appears_twice_is_found(database: Database) -> None:
-    insert_rows(database, 1, 1_000, command_id=4711)
-    connection = database.connect("penstock_keeper", autocommit=True)
-    with connection, pytest.raises(partitions.DuplicateIds, match="twice"):
-        partitions.close_and_index(connection, 0, 1_000)
-    assert listed(database)[0] == (1, 1_001, False)
-
-
-def test_an_index_that_another_session_is_just_making_is_no_command_id_that_appears_twice(database: Database) -> None:
-    insert_rows(database, 1, 1_000)
-    left = database.connect("penstock_keeper")  # that of a keeper which was killed
-    left.execute("SELECT 1")  # begins a transaction, in which the index stays unfinished
-    partitions._index(left, partitions.Partition(0, 1, 1_001))
-    with database.connect("penstock_keeper", autocommit=True) as connection, ThreadPoolExecutor(1) as thread:
-        connection.execute("SET lock_timeout = '50ms'")
-        with pytest.raises(psycopg.errors.LockNotAvailable):
-            partitions.close_and_index(connection, 0, 1_000)
-        connection.execute("SET lock_timeout = '60s'")
-        closed = thread.submit(partitions.close_and_index, connection, 0, 1_000)
-        with database.connect() as looking:
-            while not looking.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pid = %s", [connection.info.backend_pid]).fetchone():
-                assert not closed.done()
-        left.commit()
-        assert [p.first_seq for p in closed.result(60)] == [1]
-    left.close()
-
-
-@pytest.mark.parametrize("statement", ["UPDATE journal SET record = ''", "DELETE FROM journal", "TRUNCATE journal_record", "DELETE FROM journal_record"])
+@pytest.mark.parametrize("statement", ["UPDATE journal_sheet SET records = ''", "TRUNCATE journal_sheet", "DELETE FROM journal_sheet", "DELETE FROM journal_ids", "DELETE FROM journal_follow", "DELETE FROM journal_key", "TRUNCATE journal_key"])
 @pytest.mark.parametrize("role", ["penstock_lane", "penstock_edge", "penstock_auditor"])
 def test_no_role_of_the_running_system_changes_a_row(database: Database, role: str, statement: str) -> None:
     with database.connect(role) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):

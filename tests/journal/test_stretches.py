@@ -1,4 +1,4 @@
-"""Stretches: the rows as they were written, without their vectors, however many there are."""
+"""Stretches: the rows as they were written, however many there are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from penstock.app.office.database import OfficeDatabase
 from penstock.contracts.commands import Kind
 from penstock.contracts.row import ROW
 from penstock.journal import stretches
-from penstock.journal.stretches import BARE_ROW, Stretch
+from penstock.journal.stretches import Stretch
 
 
 def read(database: Database, after: int, until: int) -> Stretch:
@@ -31,7 +31,7 @@ def read(database: Database, after: int, until: int) -> Stretch:
 
 @pytest.mark.parametrize(("after", "until"), [(0, 1), (0, 1_250), (7, 507), (499, 1_001), (998, 1_250), (1_250, 1_250)])
 def test_rows_come_as_they_were_written(database: Database, after: int, until: int) -> None:
-    """Across the pieces in which they are read, and across partitions; with and without vectors."""
+    """From within a sheet to within another, and across partitions; with and without vectors."""
     book, chance = Book(database), np.random.default_rng(5)
     for number in range(1_250):
         with_vector = number % 3 == 0
@@ -43,7 +43,7 @@ def test_rows_come_as_they_were_written(database: Database, after: int, until: i
     book.commit()
     found = read(database, after, until)
     assert (found.after, found.until, len(found.rows)) == (after, until, until - after)
-    for name in BARE_ROW.names or ():
+    for name in ROW.names or ():
         assert found.column(name).tobytes() == np.ascontiguousarray(written[name]).tobytes(), name
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from support import planting
 from support.database import Database
 
+from penstock.contracts.row import ROW
 from penstock.journal import writer as writing
 from penstock.journal.digest import GENESIS, chain
 from penstock.journal.writer import DatabaseAway, Fenced, JournalWriter
@@ -57,8 +58,8 @@ def test_rows_sides_and_batch_are_there(database: Database, writer: JournalWrite
         assert writer.read_position() == writer.position
         with database.connect() as connection:
             stored = connection.execute("SELECT lane, seq, record FROM journal WHERE seq >= %s ORDER BY seq", [first])
-            assert stored.fetchall() == [
-                (0, row["seq"], row.tobytes()[: None if row["feature_registry"] else -128]) for row in rows
+            assert [(lane, seq, record.ljust(ROW.itemsize, b"\0")) for lane, seq, record in stored] == [
+                (0, row["seq"], row.tobytes()) for row in rows
             ]
             found = connection.execute("SELECT seq, body FROM journal_side WHERE seq >= %s ORDER BY seq", [first]).fetchall()
             assert found == bodies

@@ -52,29 +52,6 @@ def test_a_running_server_is_found_again(start: Start) -> None:
     assert found.alive()
 
 
-def test_a_server_of_which_a_process_was_stopped_ends_in_order(start: Start) -> None:
-    running = start()
-    session = psycopg.connect(running.dsn(postgres.ADMIN))
-    os.kill(session.info.backend_pid, signal.SIGSTOP)
-    running.stop()
-    assert not running.alive()
-    session.close()
-
-
-def test_a_stopped_process_of_a_killed_server_does_not_hold_up_the_next(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    patience_s = 120.0
-    monkeypatch.setattr(postgres, "_ORPHAN_TIMEOUT_S", patience_s)
-    running = start()
-    session = psycopg.connect(running.dsn(postgres.ADMIN))
-    os.kill(session.info.backend_pid, signal.SIGSTOP)
-    running.kill()
-    begun_s = time.monotonic()
-    again = start()
-    assert again.alive()
-    assert time.monotonic() - begun_s < patience_s, "it went by itself, nobody had to kill it"
-    session.close()
-
-
 def test_a_pid_file_with_the_number_of_another_program_does_not_stop_the_start(
     start: Start, home: Path
 ) -> None:

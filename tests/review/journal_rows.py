@@ -49,8 +49,19 @@ def encode(row: Row) -> bytes:
 
 
 def record_of(row: Row) -> bytes:
-    """The bytes that the table stores: the canonical ones, and where there is no vector nothing in its place."""
+    """The bytes of a row in a sheet as short as it may be: where there is no vector, nothing in its place."""
     return encode(row) if row["features"] is not None else encode(row)[:-128]
+
+
+def sheet_of(rows: list[Row]) -> tuple[int, int, bytes]:
+    """Some consecutive rows as the table stores them: the first one's sequence, how many, and their bytes."""
+    size = max(len(record_of(row)) for row in rows)
+    return rows[0]["seq"], len(rows), b"".join(encode(row)[:size] for row in rows)
+
+
+def key_of(row: Row) -> bytes:
+    """What is kept of a row, beside it, until its partition is closed: id, client, and the payment that it follows."""
+    return encode(row)[16:32] + struct.pack("<iq", row["client"], row["ref_seq"] if row["ref_prev_seq"] > 0 else 0)
 
 
 def digest_of(batch: list[Row], before: bytes, lane: int) -> bytes:

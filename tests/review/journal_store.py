@@ -15,14 +15,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from psycopg import Connection
 from review.journal_maker import JournalMaker
-from review.journal_rows import record_of
+from review.journal_rows import sheet_of
+
+#: As many rows as fit into a sheet, whether they have vectors or not.
+SHEET_ROWS = 17
 
 
 def store_journal(connection: Connection[Any], journal: JournalMaker) -> None:
     """Write everything into an empty, migrated database; the connection must be a superuser's."""
-    with connection.cursor() as cursor, cursor.copy("COPY journal_record (lane, seq, record) FROM STDIN") as copy:
-        for row in journal.rows:
-            copy.write_row([journal.lane, row["seq"], record_of(row)])
+    with connection.cursor() as cursor, cursor.copy("COPY journal_sheet (lane, first_seq, rows, records) FROM STDIN") as copy:
+        for batch in journal.batches:
+            for start in range(0, len(batch), SHEET_ROWS):
+                copy.write_row([journal.lane, *sheet_of(batch[start : start + SHEET_ROWS])])
     store_the_rest(connection, journal)
 
 

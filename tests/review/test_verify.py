@@ -62,7 +62,7 @@ def test_several_lanes_are_verified_apart(emptied: Database, verified: Verify) -
     second.commit()
     store(emptied, river())
     with emptied.connect("penstock_admin") as connection:
-        connection.execute("CREATE TABLE rows_3 PARTITION OF journal_record FOR VALUES FROM (3, 1) TO (3, 1000)")
+        connection.execute("CREATE TABLE rows_3 PARTITION OF journal_sheet FOR VALUES FROM (3, 1) TO (3, 1000)")
         connection.execute("CREATE TABLE sides_3 PARTITION OF journal_side FOR VALUES FROM (3, 1) TO (3, 1000)")
     store(emptied, second)
     assert [lane.lane for lane in verified().lanes] == [0, 3]

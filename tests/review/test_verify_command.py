@@ -73,9 +73,9 @@ def test_could_not_run(database: Database, home: Path) -> None:
 def test_a_table_of_another_form(database: Database, home: Path) -> None:
     url = database.dsn("penstock_auditor")
     with database.connect("penstock_admin") as connection:
-        connection.execute("ALTER TABLE journal_record ALTER COLUMN record DROP NOT NULL")
-        connection.execute("UPDATE journal SET record = NULL WHERE seq = 5")
+        connection.execute("ALTER TABLE journal_sheet ALTER COLUMN records DROP NOT NULL")
+        connection.execute("UPDATE journal_sheet SET records = NULL WHERE first_seq = 1")
     assert "has not the columns" in run(home, "--from-url", url).stderr
     with database.connect("penstock_admin") as connection:
-        connection.execute("ALTER TABLE journal_record DROP COLUMN record CASCADE")
+        connection.execute("ALTER TABLE journal_sheet DROP COLUMN records CASCADE")
     assert "cannot be read" in run(home, "--from-url", url).stderr

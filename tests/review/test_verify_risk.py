@@ -50,7 +50,7 @@ def _vector(slot: int, value: float) -> Plan:
 def _with_vector(j: LifeMaker, a: int, _: int) -> int:
     seq = j.deposit(a, 5)
     j.commit()
-    j.row(seq)["features"] = bytes(128)
+    j.row(seq)["features"] = bytes(127) + b"\1"
     return seq
 
 

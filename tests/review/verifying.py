@@ -18,7 +18,7 @@ Verify = Callable[..., Report]
 def empty(database: Database) -> None:
     """Remove every row."""
     with database.connect("penstock_admin") as connection:
-        connection.execute("TRUNCATE lane, journal_record, journal_batch, journal_side")
+        connection.execute("TRUNCATE lane, journal_sheet, journal_batch, journal_side, journal_key, journal_ids, journal_follow")
 
 
 def store(database: Database, journal: JournalMaker) -> None:
@@ -31,6 +31,19 @@ def change_row(database: Database, seq: int, lane: int = 0, /, **fields: Any) ->
     """Change fields of a row, as only a superuser of the database can."""
     with database.connect("penstock_admin") as connection:
         planting.change_row(connection, seq, lane, **fields)
+
+
+def delete_row(database: Database, seq: int) -> None:
+    """Take a row out of its sheet."""
+    with database.connect("penstock_admin") as connection:
+        planting.delete_row(connection, seq)
+
+
+def change_sheet(database: Database, seq: int, how: str) -> None:
+    """Set columns of the sheet in which a row lies, by SQL; ``size`` is how many bytes each of its rows has."""
+    size = "(octet_length(records) / rows)"
+    where = "WHERE lane = 0 AND first_seq <= %s AND first_seq + rows > %s"
+    change(database, f"UPDATE journal_sheet SET {how.replace('size', size)} {where}", seq, seq)
 
 
 def change(database: Database, statement: str, *values: Any) -> None:

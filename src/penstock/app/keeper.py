@@ -6,6 +6,7 @@ signing and attaching must go on each second while an index is built for minutes
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -19,9 +20,10 @@ import structlog
 from psycopg import Connection
 
 from penstock.app import wiring
-from penstock.app.giving_way import NICE, GivingWay, go_on
-from penstock.journal import partitions
+from penstock.app.resting import Resting
+from penstock.journal import closing, partitions
 from penstock.journal.heads import HeadSigner
+from penstock.journal.ids import WrongPartition
 from penstock.kit import db
 from penstock.kit.settings import Settings
 from penstock.kit.telemetry import set_up_logging
@@ -30,18 +32,14 @@ from penstock.process.idempotency import store as idempotency
 log = structlog.get_logger()
 
 _ROLE: Final = "penstock_keeper"
+#: The priority of the keeper and of what it asks the server to do.
+_NICE: Final = 10
 _INDEX_PAUSE_S: Final = 1.0
-#: PostgreSQL sorts 32 bytes of ids and 24 of its own for each row, and wants some room to grow.
-_SORT_BYTES_A_ROW: Final = 80
-_LEAST_SORT_KB: Final = 64 * 1024
-_MOST_SORT_KB: Final = 1024 * 1024
 #: Most Idempotency-Keys forgotten in one round, which takes a second or more.
 _KEYS_A_ROUND: Final = 2_000
 _LONGEST_PAUSE_S: Final = 5.0
 #: After so long without a database the process ends; the supervisor says so and starts another.
 _PATIENCE_S: Final = 300.0
-#: Sessions of a keeper that has died; it may have stopped one of them.
-_LEFT: Final = "SELECT pid FROM pg_stat_activity WHERE application_name = %s AND pid <> pg_backend_pid()"
 _POSITION: Final = "SELECT last_seq, digest, time_us FROM lane WHERE lane = %s"
 
 Step = Callable[[Connection[Any]], None]
@@ -51,11 +49,11 @@ class DatabaseGone(RuntimeError):
     """The database stayed away for longer than the keeper's patience."""
 
 
-def keep_ahead(settings: Settings, signer: HeadSigner, way: GivingWay, connection: Connection[Any]) -> None:
+def keep_ahead(settings: Settings, signer: HeadSigner, resting: Resting, connection: Connection[Any]) -> None:
     """Attach the partitions that are missing, sign the lane's head, and look how far indexing is; one round."""
     position = connection.execute(_POSITION, [settings.lane]).fetchone()
     last_seq = 0 if position is None else position[0]
-    way.suit(len(partitions.closed(connection, settings.lane, last_seq)))
+    resting.suit(len(partitions.closed(connection, settings.lane, last_seq)))
     for made in partitions.ensure_ahead(
         connection, settings.lane, last_seq, settings.partition_rows, settings.partitions_ahead
     ):
@@ -64,14 +62,13 @@ def keep_ahead(settings: Settings, signer: HeadSigner, way: GivingWay, connectio
         signer.sign(settings.lane, last_seq, bytes(position[1]), position[2], wiring.clock_us())
 
 
-def index_closed(settings: Settings, way: GivingWay, connection: Connection[Any]) -> None:
+def index_closed(settings: Settings, resting: Resting, connection: Connection[Any]) -> None:
     """Index the partitions that the lane has left; one round."""
     position = connection.execute(_POSITION, [settings.lane]).fetchone()
     if position is None or not partitions.closed(connection, settings.lane, position[0]):
         return
-    with way.in_turns():
-        done = partitions.close_and_index(connection, settings.lane, position[0])
-    for partition in done:
+    resting.begin()
+    for partition in closing.close_and_index(connection, settings.lane, position[0], resting.rest):
         log.info("partition indexed", lane=partition.lane, first_seq=partition.first_seq)
 
 
@@ -141,33 +138,33 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     signer = HeadSigner(settings.home / "heads", wiring.secrets(settings).head_key())
 
-    way = GivingWay()
+    resting = Resting()
 
     def ahead(connection: Connection[Any]) -> None:
-        keep_ahead(settings, signer, way, connection)
+        keep_ahead(settings, signer, resting, connection)
 
-    indexer = threading.Thread(target=_index, args=(settings, way, stop), name="indexer", daemon=True)
+    indexer = threading.Thread(target=_index, args=(settings, resting, stop), name="indexer", daemon=True)
     indexer.start()
     try:
         repeat(lambda: _connect(settings, "keeper"), ahead, settings.head_interval_s, stop)
     finally:
         stop.set()
-        way.end()
+        resting.end()
         indexer.join(timeout=1)  # an index under construction is given up, and made at the next start
 
 
-def _index(settings: Settings, way: GivingWay, stop: threading.Event) -> None:
+def _index(settings: Settings, resting: Resting, stop: threading.Event) -> None:
     freezer = Freezer(settings)
     try:
-        repeat(lambda: _connect_quietly(settings, way), lambda c: _tidy(settings, freezer, way, c), _INDEX_PAUSE_S, stop)
+        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, freezer, resting, c), _INDEX_PAUSE_S, stop)
     except DatabaseGone:
         stop.set()
-    except partitions.DuplicateIds:
+    except WrongPartition:
         log.exception("the journal is wrong; indexing stops until the keeper is started again")
 
 
-def _tidy(settings: Settings, freezer: Freezer, way: GivingWay, connection: Connection[Any]) -> None:
-    index_closed(settings, way, connection)
+def _tidy(settings: Settings, freezer: Freezer, resting: Resting, connection: Connection[Any]) -> None:
+    index_closed(settings, resting, connection)
     if (frozen := freezer.step(connection, time.monotonic())) is not None:
         log.info("partition frozen", lane=frozen.lane, first_seq=frozen.first_seq)
     if forgotten := forget_keys(settings, connection, datetime.now(UTC)):
@@ -178,25 +175,14 @@ def _connect(settings: Settings, name: str) -> Connection[Any]:
     return db.connect(wiring.dsn(settings, _ROLE), name=f"penstock-{name}-{settings.lane}", autocommit=True)
 
 
-def _connect_quietly(settings: Settings, way: GivingWay) -> Connection[Any]:
-    """A connection for long work; the embedded server's end of it gives way to all else."""
+def _connect_quietly(settings: Settings) -> Connection[Any]:
+    """A connection for long work; the embedded server's end of it has the keeper's priority."""
     name = f"penstock-indexer-{settings.lane}"
     connection = db.connect(wiring.dsn(settings, _ROLE), name=name, autocommit=True, statement_timeout_ms=0)
-    connection.execute("SET max_parallel_maintenance_workers = 0")  # helpers would not give way
-    connection.execute(f"SET maintenance_work_mem = '{sort_memory_kb(settings.partition_rows)}kB'")
     if not settings.database_url:
-        for (pid,) in connection.execute(_LEFT, [name]).fetchall():
-            go_on(pid)
-        way.begin(connection.info.backend_pid)
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # it has gone, or runs as another user and we are not root
+            os.setpriority(os.PRIO_PROCESS, connection.info.backend_pid, _NICE)
     return connection
-
-
-def sort_memory_kb(partition_rows: int) -> int:
-    """Memory in KB for sorting the ids of a partition: a sort that goes through files makes commits wait for the disk.
-
-    PostgreSQL takes less when there is less to sort, and goes through files when there is more.
-    """
-    return min(max(partition_rows * _SORT_BYTES_A_ROW // 1024, _LEAST_SORT_KB), _MOST_SORT_KB)
 
 
 def _close(connection: Connection[Any] | None) -> None:
@@ -211,7 +197,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    os.nice(NICE)
+    os.nice(_NICE)
     run(settings, stop)
     log.info("keeper stopped")
 

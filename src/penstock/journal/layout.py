@@ -1,28 +1,60 @@
-"""How the columns of the view ``journal`` follow from the stored record, as SQL.
+"""How the columns of the view ``journal`` follow from the stored sheets, as SQL.
 
-The table ``journal_record`` stores a row as its canonical encoding (``contracts/row.py``), in the column ``record``;
-the view computes every other column from it when it is read. PostgreSQL 18 brings what that needs: ``reverse(bytea)`` for
-the byte order, and casts from bytea to whole numbers. An index of the table serves a column of the view when its
-expression is the one given here.
+The table ``journal_sheet`` stores consecutive rows of a lane together, as many as fill a page: one after another in their
+canonical encoding (``contracts/row.py``), in the column ``records``. The view computes every row and column from it when it
+is read. PostgreSQL 18 brings what that needs: ``reverse(bytea)`` for the byte order, and casts from bytea to whole numbers.
+
+Who wants single rows names them with ``journal_at(lane, seq)`` or ``journal_between(lane, after, until)``, which find the
+sheets by their key; a condition on the view's ``seq`` alone reads every sheet there is.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
 
 from penstock.contracts.row import FEATURE_BYTES, ROW
 
-#: Bytes of a stored record with a vector, and without one: ``features`` is the last field, and left out as a whole.
+#: Bytes of a stored row with a vector, and without one: ``features`` is the last field, and left out as a whole where no row of the
+#: sheet has one.
 RECORD_BYTES: Final = ROW.itemsize
 BARE_BYTES: Final = RECORD_BYTES - FEATURE_BYTES
+#: Bytes of rows for which a page of PostgreSQL has room, beside its own head (24), the tuple's (4 + 24) and the other columns (16 + 4).
+_ROOM_BYTES: Final = 8192 - 24 - 28 - 20
+#: Most rows of a sheet: with vectors, and without.
+SHEET_ROWS: Final = _ROOM_BYTES // RECORD_BYTES
+BARE_ROWS: Final = _ROOM_BYTES // BARE_BYTES
 #: The table, and its columns; all others are computed.
-TABLE: Final = "journal_record"
-STORED: Final = ("lane", "seq", "record")
+TABLE: Final = "journal_sheet"
+STORED: Final = ("lane", "first_seq", "rows", "records")
+#: What the view says of a row beside its fields: the sheet in which it lies, and its bytes there.
+PLACED: Final = ("lane", "sheet", "seq", "record")
 
 _WHOLE: Final = {8: "bigint", 4: "integer", 2: "smallint"}
 _HALVES: Final = ("id_hi", "id_lo")
+
+
+def within_partitions(first_seq: int, count: int, ends: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """From where to where the rows ``first_seq`` … lie in one partition, counted from 0; ``ends``: the first sequence behind each."""
+    yield from pairwise([0, *(end - first_seq for end in ends if 0 < end - first_seq < count), count])
+
+
+def view_query() -> str:
+    """The query of the view ``journal``."""
+    columns = ",\n    ".join(f"{how} AS {name}" for name, (_, how) in computed_columns().items())
+    return f"""SELECT
+    lane,
+    first_seq AS sheet,
+    first_seq + place AS seq,
+    substring(records, start + 1, size) AS record,
+    {columns}
+FROM (
+    SELECT lane, first_seq, records, place, place * (octet_length(records) / rows) AS start, octet_length(records) / rows AS size
+    FROM {TABLE} CROSS JOIN LATERAL generate_series(0, rows - 1) AS place
+) AS stored"""  # noqa: S608 - constants
 
 
 def computed_columns() -> dict[str, tuple[str, str]]:
@@ -31,20 +63,15 @@ def computed_columns() -> dict[str, tuple[str, str]]:
     for name in ROW.names or ():
         if name == _HALVES[0]:
             columns["command_id"] = ("uuid", _uuid())
-        if name not in STORED:
+        if name not in PLACED:
             columns[name] = _column(name)
     return columns
 
 
-def expression(name: str) -> str:
-    """The SQL expression of a computed column, over the stored one."""
-    return computed_columns()[name][1]
-
-
 def _column(name: str) -> tuple[str, str]:
-    field, start = _field(name)
+    field, _ = _field(name)
     if name == "features":
-        return "bytea", f"CASE WHEN octet_length(record) > {start} THEN {_octets(name)} END"
+        return "bytea", f"CASE WHEN {_whole('feature_registry')} > 0 THEN {_octets(name)} END"
     if field.subdtype is not None:
         return "bytea", _octets(name)
     if field.kind == "f":
@@ -77,8 +104,8 @@ def _uuid() -> str:
 
 
 def _octets(name: str) -> str:
-    field, start = _field(name)
-    return f"substring(record, {start + 1}, {field.itemsize})"
+    field, first = _field(name)
+    return f"substring(records, start + {first + 1}, {field.itemsize})"
 
 
 def _field(name: str) -> tuple[np.dtype[Any], int]:

@@ -1,4 +1,4 @@
-"""The partitions of the journal: attached ahead, indexed when closed. All their SQL is here.
+"""The partitions of the journal: attached ahead, frozen when closed. What else is done when one closes is in ``closing.py``.
 
 Run by the keeper as ``penstock_keeper``, who owns the tables. A partition is made apart and then
 attached, because CREATE … PARTITION OF would stall the lane: ATTACH takes a lock that lets rows in.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import Any, Final, LiteralString, NamedTuple
 
-import psycopg
 from psycopg import Connection, sql
 
-from penstock.journal.layout import TABLE, expression
+from penstock.journal.layout import TABLE
 
-_PARENTS: Final = (TABLE, "journal_side")
+#: The partitioned tables, and what their keys count beside the lane.
+PARENTS: Final = {TABLE: "first_seq", "journal_side": "seq"}
+#: The third one has no key: it is written in order, read whole, and emptied when a partition is closed.
+KEYS: Final = "journal_key"
 
 # No CHECK constraint: the table is empty when it is attached, and a constraint would be evaluated for
 # each row afterwards. No autovacuum: it would analyse again and again what grows; a closed partition is analysed and
@@ -22,7 +24,7 @@ _MAKE: Final = """
     CREATE TABLE {child} (LIKE {parent} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)
         WITH (autovacuum_enabled = false)
 """
-_KEY: Final = "ALTER TABLE {child} ADD PRIMARY KEY (lane, seq)"
+_KEY: Final = "ALTER TABLE {child} ADD PRIMARY KEY (lane, {key})"
 _ATTACH: Final = """
     ALTER TABLE {parent} ATTACH PARTITION {child} FOR VALUES FROM ({lane}, {first}) TO ({lane}, {end})
 """
@@ -32,25 +34,9 @@ _CLOSED: Final = """
     SELECT first_seq, end_seq FROM journal_partition
     WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
 """
-# One session at a time: that of a keeper which has died may still be at work, and of two that make one index the later one
-# breaks the uniqueness of its name.
-_ALONE: Final = "LOCK TABLE {child} IN SHARE UPDATE EXCLUSIVE MODE"
-# Of the id's halves and the client, and of (ref_seq) where it is above 0: of their expressions, because they are not stored.
-# Whole numbers are sorted in 0.6 times what a uuid takes, and the upper half of an id, its time, lays new ids side by side.
-_INDEX_ID: Final = "CREATE UNIQUE INDEX IF NOT EXISTS {index} ON {child} (({id_hi}), ({id_lo}), ({client}))"
-_INDEX_REF: Final = "CREATE INDEX IF NOT EXISTS {index} ON {child} (({ref_seq})) WHERE {ref_seq} > 0"
-_COLUMNS: Final = {name: sql.SQL(expression(name)) for name in ("id_hi", "id_lo", "client", "ref_seq")}
-_ANALYZE: Final = "ANALYZE {child}"
 _FREEZE: Final = "VACUUM (FREEZE) {child}"
 _UNFROZEN: Final = "SELECT first_seq, end_seq FROM journal_partition WHERE lane = %s AND indexed AND NOT frozen ORDER BY first_seq"
 _MARK_FROZEN: Final = "UPDATE journal_partition SET frozen = true WHERE lane = %s AND first_seq = %s"
-_MARK: Final = """
-    UPDATE journal_partition SET
-        first_time_us = (SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(first)s),
-        last_time_us = (SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(end)s - 1),
-        indexed = true
-    WHERE lane = %(lane)s AND first_seq = %(first)s
-"""
 
 
 class Partition(NamedTuple):
@@ -59,10 +45,6 @@ class Partition(NamedTuple):
     lane: int
     first_seq: int
     end_seq: int
-
-
-class DuplicateIds(RuntimeError):
-    """A closed partition holds one command id twice: the journal is not what the lane wrote."""
 
 
 def ensure_ahead(
@@ -99,24 +81,6 @@ def closed(connection: Connection[Any], lane: int, last_seq: int) -> list[Partit
     return [Partition(lane, first, end) for first, end in connection.execute(_CLOSED, [lane, last_seq]).fetchall()]
 
 
-def close_and_index(connection: Connection[Any], lane: int, last_seq: int) -> list[Partition]:
-    """Index and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
-
-    :param connection: as penstock_keeper, in autocommit mode, without statement time-out.
-    :param last_seq: the last committed row of the lane.
-    :return: the partitions that were closed.
-    :raises DuplicateIds: when a command id appears twice; the partition stays unmarked.
-    :raises psycopg.errors.LockNotAvailable: when another session is at it; try again later.
-    """
-    found = closed(connection, lane, last_seq)
-    for partition in found:
-        _index(connection, partition)
-        for parent in _PARENTS:
-            connection.execute(_fill(_ANALYZE, child=_name(parent, partition)))
-        connection.execute(_MARK, {"lane": lane, "first": partition.first_seq, "end": partition.end_seq})
-    return found
-
-
 def unfrozen(connection: Connection[Any], lane: int) -> list[Partition]:
     """The closed partitions that have not been frozen, in order."""
     return [Partition(lane, first, end) for first, end in connection.execute(_UNFROZEN, [lane]).fetchall()]
@@ -127,43 +91,27 @@ def freeze(connection: Connection[Any], partition: Partition) -> None:
 
     :param connection: as penstock_keeper, in autocommit mode (VACUUM), without statement time-out.
     """
-    for parent in _PARENTS:
-        connection.execute(_fill(_FREEZE, child=_name(parent, partition)))
+    for table in (*(table_of(parent, partition) for parent in PARENTS), "journal_ids", "journal_follow"):
+        connection.execute(fill(_FREEZE, child=table))
     connection.execute(_MARK_FROZEN, [partition.lane, partition.first_seq])
 
 
 def _make(connection: Connection[Any], partition: Partition) -> None:
     lane, first, end = partition
-    for parent in _PARENTS:
-        child = _name(parent, partition)
-        connection.execute(_fill(_MAKE, child=child, parent=parent))
-        connection.execute(_fill(_KEY, child=child))
-        connection.execute(_fill(_ATTACH, child=child, parent=parent, lane=lane, first=first, end=end))
+    for parent in (*PARENTS, KEYS):
+        child = table_of(parent, partition)
+        connection.execute(fill(_MAKE, child=child, parent=parent))
+        if parent in PARENTS:
+            connection.execute(fill(_KEY, child=child, key=PARENTS[parent]))
+        connection.execute(fill(_ATTACH, child=child, parent=parent, lane=lane, first=first, end=end))
     connection.execute(_RECORD, partition)
 
 
-def _index(connection: Connection[Any], partition: Partition) -> None:
-    child = _name(TABLE, partition)
-    try:
-        _create(connection, _INDEX_ID, child, f"{child}_id")
-    except psycopg.errors.UniqueViolation as error:
-        _, _, twice = (error.diag.message_detail or "").rpartition("=")
-        raise DuplicateIds(
-            f"{child} holds a command id twice (its halves and the client: {twice}); stop the lane and run `penstock verify`"
-        ) from error
-    _create(connection, _INDEX_REF, child, f"{child}_ref")
-
-
-def _create(connection: Connection[Any], statement: LiteralString, child: str, index: str) -> None:
-    with connection.transaction():
-        connection.execute(_fill(_ALONE, child=child))
-        connection.execute(_fill(statement, child=child, index=index, **_COLUMNS))
-
-
-def _name(parent: str, partition: Partition) -> str:
+def table_of(parent: str, partition: Partition) -> str:
+    """The name of a partition of one of the partitioned tables."""
     return f"{parent}_{partition.lane}_{partition.first_seq}"
 
 
-def _fill(template: LiteralString, **parts: str | int | sql.SQL) -> sql.Composed:
+def fill(template: LiteralString, **parts: str | int) -> sql.Composed:
     """Fill a statement: texts are names, numbers are values."""
     return sql.SQL(template).format(**{key: sql.Identifier(part) if isinstance(part, str) else part for key, part in parts.items()})

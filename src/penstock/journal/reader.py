@@ -6,38 +6,29 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 import psycopg
 from numpy.typing import NDArray
-from psycopg import sql
 
-from penstock.journal.encoding import RECORDS, decode_rows
-from penstock.kit import db
+from penstock.journal.sheets import READ_SHEETS, rows_of
 
 Connection = psycopg.Connection[Any]
 
-_IDS: Final = """
-    SELECT asked.place, journal.seq, journal.fingerprint
-    FROM unnest(%(places)s::int[], %(clients)s::int[], %(upper)s::bigint[], %(lower)s::bigint[]) AS asked (place, client, id_hi, id_lo)
-    JOIN journal ON journal.id_hi = asked.id_hi AND journal.id_lo = asked.id_lo AND journal.client = asked.client
-    WHERE journal.lane = %(lane)s AND journal.seq >= %(first)s AND journal.seq < %(end)s
-"""
 _PAYMENTS: Final = """
     SELECT first.seq, first.client, first.kind, first.payer_account, first.payee_account, first.payment_type,
         first.currency, coalesce(latest.state, first.state), coalesce(latest.left_minor, first.left_minor),
         coalesce(latest.seq, first.seq)
-    FROM journal AS first
+    FROM unnest(%(seqs)s::bigint[]) AS wanted (seq)
+    CROSS JOIN LATERAL journal_at(%(lane)s, wanted.seq) AS first
     LEFT JOIN LATERAL (
-        SELECT seq, state, left_minor FROM journal AS later
-        WHERE later.lane = %(lane)s AND later.ref_seq = first.seq AND later.ref_seq > 0 AND later.ref_prev_seq > 0
-          AND later.seq > first.seq AND later.seq < %(hot)s
-        ORDER BY later.seq DESC LIMIT 1
-    ) AS latest ON true
-    WHERE first.lane = %(lane)s AND first.seq = ANY(%(seqs)s)
+        SELECT seq FROM journal_follow WHERE lane = %(lane)s AND ref_seq = wanted.seq AND seq < %(hot)s ORDER BY seq DESC LIMIT 1
+    ) AS last ON true
+    LEFT JOIN LATERAL journal_at(%(lane)s, last.seq) AS latest ON true
 """
 _LABELLED: Final = """
-    SELECT seq, client, kind, feature_registry, payer_account, payee_account, customer, purse, currency, payment_type,
+    SELECT row.seq, client, kind, feature_registry, payer_account, payee_account, customer, purse, currency, payment_type,
         time_us, instrument, device, network, place, category
-    FROM journal WHERE lane = %(lane)s AND seq = ANY(%(seqs)s)
+    FROM unnest(%(seqs)s::bigint[]) AS wanted (seq) CROSS JOIN LATERAL journal_at(%(lane)s, wanted.seq) AS row
 """
 _PARTITIONS: Final = """
     SELECT first_seq, end_seq, first_time_us, last_time_us, indexed FROM journal_partition
@@ -76,38 +67,19 @@ def read_rows(connection: Connection, lane: int, after: int, until: int, chunk: 
     """
     ends = [min(start + chunk, until) for start in range(after, until, chunk)]
     with ThreadPoolExecutor(1, "journal-reader") as ahead:
-        coming = [ahead.submit(_fetch_rows, connection, lane, after, end) for end in ends[:1]]
+        coming = [ahead.submit(read_span, connection, lane, after, end) for end in ends[:1]]
         for place, end in enumerate(ends):
             rows = coming.pop().result()
-            coming += [ahead.submit(_fetch_rows, connection, lane, end, later) for later in ends[place + 1 : place + 2]]
+            coming += [ahead.submit(read_span, connection, lane, end, later) for later in ends[place + 1 : place + 2]]
             yield rows
 
 
-def _fetch_rows(connection: Connection, lane: int, after: int, until: int) -> NDArray[Any]:
-    statement = sql.SQL(RECORDS).format(lane=lane, after=after, until=until)
-    stream = bytearray()
-    db.copy_out(connection, statement, stream.extend)
-    return decode_rows(stream)
-
-
-def find_ids(
-    connection: Connection, lane: int, asked: Sequence[tuple[int, int, int, int]], first_seq: int, end_seq: int
-) -> list[tuple[int, int, int]]:
-    """Look (place, client, upper and lower half of the command id) up in closed partitions; (place, seq, fingerprint) of those found."""
-    places, clients, upper, lower = zip(*asked, strict=True)
-    found = connection.execute(
-        _IDS,
-        {
-            "places": list(places),
-            "clients": list(clients),
-            "upper": list(upper),
-            "lower": list(lower),
-            "lane": lane,
-            "first": first_seq,
-            "end": end_seq,
-        },
-    )
-    return found.fetchall()
+def read_span(connection: Connection, lane: int, after: int, until: int) -> NDArray[Any]:
+    """The rows (n,) of ``ROW`` with ``after < seq <= until``, in order; they are not the reader's to change."""
+    with connection.cursor(binary=True) as cursor:
+        rows = rows_of(cursor.execute(READ_SHEETS, {"lane": lane, "after": after, "until": until}).fetchall())
+    first, end = np.searchsorted(rows["seq"], (after, until), side="right")
+    return rows[first:end]
 
 
 def find_payments(connection: Connection, lane: int, seqs: Sequence[int], hot_first_seq: int) -> dict[int, Payment]:

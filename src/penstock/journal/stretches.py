@@ -1,44 +1,29 @@
 """Stretches of the journal as arrays: what the readers behind the lane look through, column by column.
 
-One read serves all tails, so it must cost little: stored records come as raw bytes, many in one value, and are looked at by
-numpy; neither here nor in PostgreSQL does a row become an object.
+One read serves all tails, so it must cost little: sheets come as they are stored and are looked at by numpy; neither here nor in
+PostgreSQL does a row become an object.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
-from penstock.contracts.row import ROW
-from penstock.journal.layout import BARE_BYTES
+from penstock.journal.sheets import READ_SHEETS, rows_of
 
 Connection = AsyncConnection[Any]
 #: Which rows of a stretch: bool (n,).
 Mask = NDArray[np.bool_]
 
-#: A row without its feature vector: of one length, whatever its payment had.
-BARE_ROW: Final = np.dtype([(name, ROW[name]) for name in ROW.names[:-1]])  # type: ignore[index]
-assert BARE_ROW.itemsize == BARE_BYTES, "the vector is the last field of a row"
-
-#: Rows in one value. Fewer cost more per value; many more are copied again and again while the value grows.
-_PIECE_ROWS: Final = 500
-_READ: Final = f"""
-    SELECT (
-        SELECT string_agg(substring(record, 1, {BARE_BYTES}), '') FROM (
-            SELECT record FROM journal
-            WHERE lane = %(lane)s AND seq > piece AND seq <= least(piece + {_PIECE_ROWS}, %(until)s) ORDER BY seq
-        ) AS ordered
-    ) FROM generate_series(%(after)s::bigint, %(until)s::bigint - 1, {_PIECE_ROWS}) AS piece
-"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """The rows (n,) of ``BARE_ROW`` of a lane with ``after < seq <= until``, in order; all of them are committed."""
+    """The rows (n,) of ``ROW`` of a lane with ``after < seq <= until``, in order; all of them are committed."""
 
     lane: int
     after: int
@@ -83,6 +68,7 @@ async def read(connection: Connection, lane: int, after: int, until: int) -> Str
     :raises psycopg.OperationalError: when the database does not answer.
     """
     async with connection.cursor(binary=True) as cursor:
-        pieces = await (await cursor.execute(_READ, {"lane": lane, "after": after, "until": until})).fetchall()
-    records = b"".join([piece for (piece,) in pieces if piece is not None])
-    return Stretch(lane, after, until, np.frombuffer(records, BARE_ROW))
+        sheets = await (await cursor.execute(READ_SHEETS, {"lane": lane, "after": after, "until": until})).fetchall()
+    rows = rows_of(sheets)
+    first, end = np.searchsorted(rows["seq"], (after, until), side="right")
+    return Stretch(lane, after, until, rows[first:end])

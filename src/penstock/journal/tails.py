@@ -45,10 +45,10 @@ class Span(NamedTuple):
         return [Span(self.lane, after, until, piece) for after, until, piece in zip([self.after, *ends], ends, pieces, strict=False)]
 
 
-#: The condition of a statement over ``journal AS row`` that reads a span and nothing else.
-IN_SPAN: Final = "row.lane = %(lane)s AND row.seq > %(after)s AND row.seq <= %(until)s"
-#: The condition that reads what a tail wants of a span; the bounds show the planner which partitions it needs.
-WANTED: Final = f"{IN_SPAN} AND row.seq = ANY(%(seqs)s::bigint[])"
+#: Where a statement has its ``row`` from that reads a span and nothing else.
+IN_SPAN: Final = "journal_between(%(lane)s, %(after)s, %(until)s) AS row"
+#: Where it has it from when it reads what a tail wants of a span.
+WANTED: Final = "unnest(%(seqs)s::bigint[]) AS wanted (seq) CROSS JOIN LATERAL journal_at(%(lane)s, wanted.seq) AS row"
 #: The side record of a span's row, as a column. A join could be planned as a scan of all side records, because
 #: nothing is known of a hot partition's size; this is one look-up for each row that is wanted.
 SIDE: Final = "(SELECT body FROM journal_side WHERE journal_side.lane = row.lane AND journal_side.seq = row.seq) AS side"
@@ -136,8 +136,8 @@ class TailRow(NamedTuple):
 
 _COLUMNS: Final = ", ".join(f"row.{name}" for name in TailRow._fields[:-1])
 _ROWS: Final = f"""
-    SELECT {_COLUMNS}, {SIDE} FROM journal AS row
-    WHERE {WANTED} AND ({{condition}}) ORDER BY row.seq
+    SELECT {_COLUMNS}, {SIDE} FROM {WANTED}
+    WHERE {{condition}} ORDER BY row.seq
 """  # noqa: S608 - constants
 _POSITION: Final = """
     SELECT coalesce((SELECT seq FROM tail_cursor WHERE tail = %(tail)s AND lane = %(lane)s), 0),
@@ -164,7 +164,7 @@ _POSITIONS: Final = """
 #: The time up to which a tail has seen everything: of the row at its cursor, or the given now when it has seen all.
 _SEEN_UNTIL: Final = """
     SELECT CASE WHEN cursor.seq = lane.last_seq THEN greatest(%(now_us)s, lane.time_us) ELSE coalesce(
-        (SELECT time_us FROM journal WHERE journal.lane = cursor.lane AND journal.seq = cursor.seq), 0) END
+        (SELECT time_us FROM journal_at(cursor.lane, cursor.seq)), 0) END
     FROM tail_cursor AS cursor JOIN lane ON lane.lane = cursor.lane
     WHERE cursor.tail = %(tail)s AND cursor.lane = %(lane)s
 """

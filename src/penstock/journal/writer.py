@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 
 from penstock.contracts.row import ENCODING_VERSION
 from penstock.journal.digest import GENESIS, chain
-from penstock.journal.encoding import COLUMNS, encode_rows, stored_records
-from penstock.journal.layout import TABLE
+from penstock.journal.keys import Keys, keys_of
+from penstock.journal.layout import STORED, TABLE
+from penstock.journal.sheets import Sheet, copy_stream, sheets_of
 
 Connection = psycopg.Connection[Any]
 
@@ -41,19 +42,24 @@ _BATCH: Final = """
     INSERT INTO journal_batch (lane, first_seq, last_seq, epoch, encoding, digest)
     SELECT lane, %(first_seq)s, %(last_seq)s, %(epoch)s, %(encoding)s, %(digest)s FROM mine
 """
-_ADVANCE: Final = f"{_MINE} {_BATCH}"
-_COPY_ROWS: Final = f"COPY {TABLE} ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_KEYS: Final = """
+    INSERT INTO journal_key (lane, first_seq, keys)
+    SELECT mine.lane, page.first_seq, page.keys
+    FROM mine, unnest(%(key_firsts)b::bigint[], %(keys)b::bytea[]) AS page (first_seq, keys)
+"""
+_ADVANCE: Final = f"{_MINE}, batch AS ({_BATCH}) {_KEYS}"
+_COPY_SHEETS: Final = f"COPY {TABLE} ({', '.join(STORED)}) FROM STDIN (FORMAT BINARY)"
 _COPY_SIDES: Final = "COPY journal_side (lane, seq, body) FROM STDIN (FORMAT BINARY)"
 # A whole commit as one statement: one journey to the database instead of five, but more for each row than COPY takes.
 _COMMIT_FEW: Final = f"""
-    {_MINE}, batch AS ({_BATCH}), sides AS (
+    {_MINE}, batch AS ({_BATCH}), keys AS ({_KEYS}), sides AS (
         INSERT INTO journal_side (lane, seq, body)
         SELECT mine.lane, side.seq, side.body
         FROM mine, unnest(%(side_seqs)b::bigint[], %(sides)b::bytea[]) AS side (seq, body)
     )
-    INSERT INTO {TABLE} (lane, seq, record)
-    SELECT mine.lane, %(first_seq)s + row.place - 1, row.record
-    FROM mine, unnest(%(records)b::bytea[]) WITH ORDINALITY AS row (record, place)
+    INSERT INTO {TABLE} (lane, first_seq, rows, records)
+    SELECT mine.lane, sheet.first_seq, sheet.rows, sheet.records
+    FROM mine, unnest(%(firsts)b::bigint[], %(counts)b::smallint[], %(records)b::bytea[]) AS sheet (first_seq, rows, records)
 """  # noqa: S608 - constants
 _FEW_ROWS: Final = 64
 _POSITION: Final = "SELECT epoch, last_seq, digest, time_us FROM lane WHERE lane = %(lane)s"
@@ -63,7 +69,7 @@ _END_HOLDERS: Final = """
     WHERE pid <> pg_backend_pid() AND usename = current_user AND relation = 'lane'::regclass
         AND mode = 'RowExclusiveLock' AND granted AND xact_start < now() - current_setting('lock_timeout')::interval
 """
-_PARTITION_END: Final = "SELECT coalesce(max(end_seq), 0) FROM journal_partition WHERE lane = %(lane)s"
+_PARTITION_ENDS: Final = "SELECT end_seq FROM journal_partition WHERE lane = %(lane)s AND end_seq > %(last_seq)s ORDER BY end_seq"
 
 
 class Fenced(Exception):
@@ -94,6 +100,7 @@ class JournalWriter:
         self._log = structlog.get_logger("journal").bind(lane=lane)
         self.connection = self._reconnect()
         self.position = self._claim()
+        self._ends: list[int] = []
 
     def _claim(self) -> Position:
         """Make the lane mine. A lane process that hangs within a commit holds the lane's row: its session is ended."""
@@ -117,10 +124,12 @@ class JournalWriter:
         assert int(rows["seq"][0]) == before.last_seq + 1
         digest = chain(before.digest, self.lane, rows)
         after = Position(before.epoch, int(rows["seq"][-1]), digest, int(rows["time_us"][-1]))
-        send = self._few(after, rows, sides) if len(rows) <= _FEW_ROWS else self._many(after, rows, sides)
+        ends = self._ends_up_to(after.last_seq)
+        step, sheets = self._step(after, keys_of(rows, ends)), sheets_of(rows, ends)
+        send = self._few(step, sheets, sides) if len(rows) <= _FEW_ROWS else self._many(step, sheets, sides)
         while True:
             try:
-                if send() != len(rows):
+                if send() != len(sheets):
                     raise Fenced(f"lane {self.lane}: epoch {before.epoch} at {before.last_seq} is not the journal's end")
                 break
             except psycopg.OperationalError as error:
@@ -129,36 +138,38 @@ class JournalWriter:
                     break
         self.position = after
 
-    def _few(self, after: Position, rows: NDArray[Any], sides: list[tuple[int, bytes]]) -> Callable[[], int]:
-        """How to commit a few rows; the rows that were committed."""
+    def _few(self, step: dict[str, Any], sheets: list[Sheet], sides: list[tuple[int, bytes]]) -> Callable[[], int]:
+        """How to commit a few rows; the sheets that were committed."""
+        firsts, counts, records = zip(*sheets, strict=True)
         values = {
-            **self._step(after), "records": stored_records(rows), "side_seqs": [seq for seq, _ in sides],
-            "sides": [body for _, body in sides],
+            **step, "firsts": list(firsts), "counts": list(counts), "records": [bytes(octets) for octets in records],
+            "side_seqs": [seq for seq, _ in sides], "sides": [body for _, body in sides],
         }  # fmt: skip
         return lambda: self.connection.execute(_COMMIT_FEW, values, prepare=True).rowcount
 
-    def _many(self, after: Position, rows: NDArray[Any], sides: list[tuple[int, bytes]]) -> Callable[[], int]:
-        """How to commit many rows; the rows that were committed."""
-        step, stream = self._step(after), encode_rows(rows)
+    def _many(self, step: dict[str, Any], sheets: list[Sheet], sides: list[tuple[int, bytes]]) -> Callable[[], int]:
+        """How to commit many rows; the sheets that were committed."""
+        stream = copy_stream(self.lane, sheets)
 
         def send() -> int:
             with self.connection.transaction(), self.connection.cursor() as cursor:
-                if cursor.execute(_ADVANCE, step).rowcount != 1:
+                if cursor.execute(_ADVANCE, step).rowcount == 0:
                     return 0
                 if sides:
                     self._copy_sides(cursor, sides)
-                with cursor.copy(_COPY_ROWS) as copy:
+                with cursor.copy(_COPY_SHEETS) as copy:
                     copy.write(stream)
                 return cursor.rowcount
 
         return send
 
-    def _step(self, after: Position) -> dict[str, Any]:
-        """What a commit says of the lane: where it is, and where it will be."""
+    def _step(self, after: Position, keys: list[Keys]) -> dict[str, Any]:
+        """What a commit says of the lane: where it is, where it will be, and the keys of the rows between."""
         before = self.position
         return {
             "lane": self.lane, "epoch": before.epoch, "prev_seq": before.last_seq, "first_seq": before.last_seq + 1,
             "last_seq": after.last_seq, "digest": after.digest, "time_us": after.time_us, "encoding": ENCODING_VERSION,
+            "key_firsts": [page.first_seq for page in keys], "keys": [page.keys for page in keys],
         }  # fmt: skip
 
     def _copy_sides(self, cursor: psycopg.Cursor[Any], sides: list[tuple[int, bytes]]) -> None:
@@ -211,11 +222,24 @@ class JournalWriter:
         if found != self.position:
             raise Fenced(f"lane {self.lane}: taken over by epoch {found.epoch}")
 
+    def _ends_up_to(self, last_seq: int) -> list[int]:
+        """Where the partitions end that rows from here up to ``last_seq`` reach; read anew once they reach the last known one."""
+        if not self._ends or self._ends[-1] <= last_seq:
+            try:
+                self._ends = self._read_ends()
+            except psycopg.OperationalError:
+                self.connection = self._reconnect()
+                self._ends = self._read_ends()
+        return self._ends
+
+    def _read_ends(self) -> list[int]:
+        known = self.connection.execute(_PARTITION_ENDS, {"lane": self.lane, "last_seq": self.position.last_seq})
+        return [end for (end,) in known]
+
     def partition_end(self) -> int:
-        """The first sequence for which no partition is attached yet."""
-        row = self.connection.execute(_PARTITION_END, {"lane": self.lane}).fetchone()
-        assert row is not None
-        return int(row[0])
+        """The first sequence for which no partition is attached yet, 0 = there is none that rows still fit into."""
+        ends = self._ends_up_to(2**63 - 1)
+        return ends[-1] if ends else 0
 
     def close(self) -> None:
         """Close the connection."""

@@ -73,7 +73,6 @@ class PostgresServer:
 
         :raises PostgresProblem: when the server still runs after the time-out.
         """
-        _let_go_on(_processes(_data_folder(self.home)))
         self._signal(signal.SIGINT)
         deadline = time.monotonic() + timeout_s
         while self.alive():
@@ -367,7 +366,6 @@ def _wait_for_orphans(data: Path) -> None:
     """
     deadline = time.monotonic() + _ORPHAN_TIMEOUT_S
     while orphans := _processes(data):
-        _let_go_on(orphans)
         if time.monotonic() > deadline:
             for orphan in orphans:
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -380,14 +378,6 @@ def _wait_for_orphans(data: Path) -> None:
 def _processes(data: Path) -> list[psutil.Process]:
     """All processes of the server that works in ``data``."""
     return [process for process in psutil.process_iter() if _is_server(process.pid, data)]
-
-
-def _let_go_on(processes: list[psutil.Process]) -> None:
-    """Continue those that somebody stopped: a stopped process neither ends when it is asked to nor notices that it is alone."""
-    for process in processes:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if process.status() == psutil.STATUS_STOPPED:
-                process.resume()
 
 
 def _wait_until_ready(server: PostgresServer) -> None:

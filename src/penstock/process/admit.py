@@ -20,6 +20,7 @@ from penstock.contracts.money import CURRENCIES
 from penstock.contracts.reasons import Reason
 from penstock.contracts.states import FOLLOW_UPS
 from penstock.journal import reader
+from penstock.journal.ids import find_ids
 from penstock.journal.reader import Partition
 from penstock.kit.kernels import kernel
 from penstock.process.bounds import check_bounds
@@ -203,9 +204,7 @@ def _look_up_ids(
         return
     clients, upper, lower = (commands[name][places].tolist() for name in ("client", "id_hi", "id_lo"))
     asked = list(zip(places.tolist(), clients, upper, lower, strict=True))
-    for place, seq, fingerprint in reader.find_ids(
-        reading(), terms.lane, asked, closed[0].first_seq, closed[-1].end_seq
-    ):
+    for place, seq, fingerprint in find_ids(reading(), terms.lane, asked, [partition.first_seq for partition in closed]):
         known.found_seq[place] = seq
         known.found_fingerprint[place] = fingerprint
 

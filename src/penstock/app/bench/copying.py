@@ -11,12 +11,13 @@ from psycopg import Connection, sql
 
 from penstock.app import wiring
 from penstock.contracts.row import ROW
-from penstock.journal.encoding import COLUMNS, encode_rows
+from penstock.journal.layout import STORED, TABLE
+from penstock.journal.sheets import copy_stream, sheets_of
 from penstock.kit import db
 from penstock.kit.settings import Settings
 
 _TABLE: Final = sql.Identifier("bench_copy")
-_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+_COLUMNS: Final = sql.SQL(", ").join(map(sql.Identifier, STORED))
 _COPY: Final = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT BINARY)").format(_TABLE, _COLUMNS)
 
 
@@ -27,7 +28,7 @@ def copy_rows_per_second(settings: Settings, batch: int, seconds: float, seed: i
     with db.connect(wiring.dsn(settings, "penstock_keeper"), name="penstock-bench") as connection:
         _make_table(connection)
         while spent_s < seconds:
-            stream = encode_rows(rows)
+            stream = copy_stream(0, sheets_of(rows))
             started_s = time.perf_counter()
             with connection.transaction(), connection.cursor() as cursor, cursor.copy(_COPY) as copy:
                 copy.write(stream)
@@ -54,6 +55,6 @@ def _rows(batch: int, chance: np.random.Generator) -> NDArray[Any]:
 def _make_table(connection: Connection[Any]) -> None:
     """A table like a partition of the journal while it is hot: the primary key, and no other index."""
     connection.execute(sql.SQL("DROP TABLE IF EXISTS {}").format(_TABLE))
-    connection.execute(sql.SQL("CREATE TABLE {} (LIKE journal_record INCLUDING STORAGE)").format(_TABLE))
-    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (lane, seq)").format(_TABLE))
+    connection.execute(sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING STORAGE)").format(_TABLE, sql.Identifier(TABLE)))
+    connection.execute(sql.SQL("ALTER TABLE {} ADD PRIMARY KEY (lane, first_seq)").format(_TABLE))
     connection.commit()

@@ -20,13 +20,9 @@ _PARTS: Final = """
            coalesce(sum(pg_relation_size(key.indexrelid)), 0)::bigint
     FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
     LEFT JOIN pg_index key ON key.indrelid = child.oid AND key.indisprimary
-    WHERE inhparent = 'journal_record'::regclass
+    WHERE inhparent = 'journal_sheet'::regclass
 """
-_CLOSED: Final = """
-    SELECT coalesce(sum(pg_relation_size(indexrelid)), 0)::bigint
-    FROM pg_inherits JOIN pg_index ON indrelid = inhrelid
-    WHERE inhparent = 'journal_record'::regclass AND NOT indisprimary
-"""
+_CLOSED: Final = "SELECT pg_total_relation_size('journal_ids') + pg_total_relation_size('journal_follow')"
 _CLOSED_ROWS: Final = "SELECT coalesce(sum(end_seq - first_seq), 0)::bigint FROM journal_partition WHERE indexed"
 
 

@@ -121,7 +121,7 @@ _RENEW: Final = """
     UPDATE approval_request SET status = %(status)s, needed = %(needed)s, sent_id = %(sent_id)s, attempts = attempts + 1
     WHERE request = %(request)s
 """
-_ROW: Final = "SELECT state, reason FROM journal WHERE lane = %s AND seq = %s"
+_ROW: Final = "SELECT state, reason FROM journal_at(%s, %s)"
 
 
 async def add(connection: Connection, wish: NewRequest) -> Request | None:

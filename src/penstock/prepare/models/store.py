@@ -66,8 +66,7 @@ _CHANGE: Final = """
             FROM unnest(ARRAY[row.approval_1, row.approval_2, row.approval_3]) WITH ORDINALITY AS given (person, place)
             JOIN person USING (person)) AS approvers,
            (SELECT body FROM journal_side AS side WHERE side.lane = row.lane AND side.seq = row.seq) AS side
-    FROM journal AS row LEFT JOIN person AS maker ON maker.person = row.maker
-    WHERE row.lane = %s AND row.seq = %s
+    FROM journal_at(%s, %s) AS row LEFT JOIN person AS maker ON maker.person = row.maker
 """
 
 

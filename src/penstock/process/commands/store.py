@@ -10,14 +10,17 @@ from psycopg import AsyncConnection
 from penstock.contracts.states import STARTS
 from penstock.process.commands.outcome import ROW_FIELDS
 
-_ROWS: Final = f"SELECT {', '.join(ROW_FIELDS)} FROM journal WHERE lane = %s AND seq = ANY(%s)"  # noqa: S608 - constants
+_ROWS: Final = f"""
+    SELECT {", ".join(f"row.{name}" for name in ROW_FIELDS)}
+    FROM unnest(%(seqs)s::bigint[]) AS wanted (seq) CROSS JOIN LATERAL journal_at(%(lane)s, wanted.seq) AS row
+"""  # noqa: S608 - constants
 _MODEL_NAME: Final = "SELECT name FROM model WHERE sha256 = %s"
-_AMOUNT: Final = "SELECT amount_minor FROM journal WHERE lane = %s AND seq = %s AND kind = ANY(%s)"
+_AMOUNT: Final = "SELECT amount_minor FROM journal_at(%s, %s) WHERE kind = ANY(%s)"
 
 
 async def rows(connection: AsyncConnection[Any], lane: int, seqs: Sequence[int]) -> dict[int, tuple[Any, ...]]:
     """The rows at the given sequences, by sequence, in the order of ``ROW_FIELDS``."""
-    found = await connection.execute(_ROWS, (lane, list(seqs)))
+    found = await connection.execute(_ROWS, {"lane": lane, "seqs": list(seqs)})
     return {row[0]: row for row in await found.fetchall()}
 
 

@@ -67,13 +67,10 @@ _ASKING: Final = f"""
     SELECT CASE WHEN row.kind = {Kind.REFUND:d} THEN row.seq ELSE first.seq END AS seq, first.seq AS payment_seq, row.time_us,
            first.currency, CASE WHEN row.kind = {Kind.REFUND:d} THEN row.held_minor ELSE first.amount_minor END AS amount_minor,
            side.body AS side
-    FROM journal AS row
-    JOIN LATERAL (
-        SELECT seq, kind, flags, currency, amount_minor FROM journal
-        WHERE lane = row.lane AND seq = CASE WHEN row.ref_seq > 0 THEN row.ref_seq ELSE row.seq END
-    ) AS first ON true
+    FROM {WANTED}
+    CROSS JOIN LATERAL journal_at(row.lane, CASE WHEN row.ref_seq > 0 THEN row.ref_seq ELSE row.seq END) AS first
     LEFT JOIN journal_side AS side ON side.lane = row.lane AND side.seq = first.seq
-    WHERE {WANTED} AND row.reason = 0 AND (
+    WHERE row.reason = 0 AND (
         (row.kind = {Kind.REFUND:d} AND row.state = {State.REFUNDING:d})
         OR (row.state = {State.HELD:d} AND row.kind IN ({Kind.WITHDRAW:d}, {Kind.DECIDE_REVIEW:d}, {Kind.EXPIRE:d})
             AND first.kind = {Kind.WITHDRAW:d})
@@ -87,11 +84,11 @@ _ADD: Final = """
 _BOOK_DEBITS: Final = f"""
     INSERT INTO rail_booking (lane, seq, time_us, kind, reference, currency, amount_minor)
     SELECT row.lane, row.seq, row.time_us, 'debit', sent.end_to_end_id, row.currency, row.moved_minor
-    FROM journal AS row JOIN LATERAL (
+    FROM {WANTED} JOIN LATERAL (
         SELECT end_to_end_id FROM rail_transfer
         WHERE lane = row.lane AND payment_seq = row.ref_seq AND seq < row.seq ORDER BY seq DESC LIMIT 1
     ) AS sent ON true
-    WHERE {WANTED} AND row.reason = 0 AND row.moved_minor > 0
+    WHERE row.reason = 0 AND row.moved_minor > 0
       AND (row.kind = {Kind.CLEAR:d} OR (row.kind = {Kind.RECOVER:d} AND row.option = {Option.FINISH_PAID:d}))
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
@@ -99,9 +96,9 @@ _BOOK_DEBITS: Final = f"""
 _BOOK_ARRIVALS: Final = f"""
     INSERT INTO rail_booking (lane, seq, time_us, kind, reference, currency, amount_minor)
     SELECT row.lane, row.seq, row.time_us, said.body ->> 'bank_kind', said.body ->> 'bank_reference', row.currency, row.moved_minor
-    FROM journal AS row JOIN journal_side AS side ON side.lane = row.lane AND side.seq = row.seq
+    FROM {WANTED} JOIN journal_side AS side ON side.lane = row.lane AND side.seq = row.seq
     CROSS JOIN LATERAL (SELECT convert_from(side.body, 'UTF8')::jsonb AS body) AS said
-    WHERE {WANTED} AND row.reason = 0 AND row.moved_minor > 0 AND row.client = %(client)s
+    WHERE row.reason = 0 AND row.moved_minor > 0 AND row.client = %(client)s
       AND row.kind IN ({Kind.DEPOSIT:d}, {Kind.RETURN:d}) AND said.body ? 'bank_reference'
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
@@ -231,7 +228,7 @@ async def note_entry(connection: Connection, number: int, state: str, seq: int, 
 
 async def decision(connection: Connection, lane: int, seq: int) -> tuple[int, int]:
     """State and reason of a row of the journal."""
-    statement = "SELECT state, reason FROM journal WHERE lane = %s AND seq = %s"
+    statement = "SELECT state, reason FROM journal_at(%s, %s)"
     found = await (await connection.execute(statement, [lane, seq])).fetchone()
     assert found is not None, "the lane answers with rows that are committed"
     return int(found[0]), int(found[1])

@@ -67,10 +67,8 @@ _SELECT: Final = f"""
            coalesce(first.kind, 0) AS first_kind, coalesce(first.client, 0) AS first_client,
            coalesce(payer.client, 0) AS payer_client, coalesce(payee.client, 0) AS payee_client,
            coalesce(customer.client, 0) AS customer_client
-    FROM journal AS row
-    LEFT JOIN LATERAL (
-        SELECT kind, client FROM journal WHERE journal.lane = row.lane AND journal.seq = nullif(row.ref_seq, 0) OFFSET 0
-    ) AS first ON true
+    FROM {{rows}}
+    LEFT JOIN LATERAL journal_at(row.lane, nullif(row.ref_seq, 0)) AS first ON true
     LEFT JOIN LATERAL ({_OWNER.format("payer")}) AS payer ON true
     LEFT JOIN LATERAL ({_OWNER.format("payee")}) AS payee ON true
     LEFT JOIN LATERAL (
@@ -81,26 +79,26 @@ _SELECT: Final = f"""
 _CONCERNS: Final = """row.kind = ANY(%(kinds)s)
       AND (%(everything)s OR row.client = ANY(%(clients)s) OR first.client = ANY(%(clients)s)
            OR payer.client = ANY(%(clients)s) OR payee.client = ANY(%(clients)s) OR customer.client = ANY(%(clients)s))
-    ORDER BY row.seq LIMIT %(most)s
+    ORDER BY row.sheet, row.seq LIMIT %(most)s
 """
-_SCAN: Final = f"{_SELECT} WHERE {IN_SPAN} AND {_CONCERNS}"
-_SCAN_WANTED: Final = f"{_SELECT} WHERE {WANTED} AND {_CONCERNS}"
-_THESE: Final = f"{_SELECT} WHERE row.lane = %(lane)s AND row.seq = ANY(%(seqs)s)"
+_SCAN: Final = f"{_SELECT.format(rows=IN_SPAN)} WHERE {_CONCERNS}"
+_SCAN_WANTED: Final = f"{_SELECT.format(rows=WANTED)} WHERE {_CONCERNS}"
+_THESE: Final = _SELECT.format(rows=WANTED)
 _KNOWN: Final = "SELECT coalesce((SELECT seq FROM tail_cursor WHERE tail = %s AND lane = %s), 0)"
 _CUSTOMERS: Final = f"""
     INSERT INTO customer_owner (lane, customer, client)
-    SELECT row.lane, row.customer, row.client FROM journal AS row
-    WHERE {WANTED} AND row.kind = {int(Kind.OPEN_CUSTOMER)} AND row.state = {int(State.DONE)} ORDER BY row.seq
+    SELECT row.lane, row.customer, row.client FROM {WANTED}
+    WHERE row.kind = {int(Kind.OPEN_CUSTOMER)} AND row.state = {int(State.DONE)} ORDER BY row.seq
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
 _ACCOUNTS: Final = f"""
     INSERT INTO account_owner (lane, account, client)
-    SELECT row.lane, row.payee_account, owner.client FROM journal AS row
+    SELECT row.lane, row.payee_account, owner.client FROM {WANTED}
     JOIN LATERAL (
         SELECT client FROM customer_owner WHERE customer_owner.lane = row.lane AND customer_owner.customer = row.customer
         OFFSET 0
     ) AS owner ON true
-    WHERE {WANTED} AND row.kind = {int(Kind.OPEN_ACCOUNT)} AND row.state = {int(State.DONE)} ORDER BY row.seq
+    WHERE row.kind = {int(Kind.OPEN_ACCOUNT)} AND row.state = {int(State.DONE)} ORDER BY row.seq
     ON CONFLICT DO NOTHING
 """  # noqa: S608 - constants
 

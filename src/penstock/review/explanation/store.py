@@ -52,7 +52,7 @@ class Native(NamedTuple):
 
 _MARKED: Final = ("instrument", "device", "network", "place", "category")
 _COLUMNS: Final = ", ".join(f"{name} <> 0 AS {name}" if name in _MARKED else name for name in Row._fields)
-_ROW: Final = f"SELECT {_COLUMNS} FROM journal WHERE lane = %s AND seq = %s"  # noqa: S608 - constants
+_ROW: Final = f"SELECT {_COLUMNS} FROM journal_at(%s, %s)"  # noqa: S608 - constants
 _PUBLISHED: Final = "SELECT seq FROM publication WHERE lane = %s AND kind = %s AND version = %s"
 _SIDE: Final = "SELECT body FROM journal_side WHERE lane = %s AND seq = %s"
 _NATIVE: Final = "SELECT name, native FROM model WHERE sha256 = %s"
@@ -60,8 +60,8 @@ _NATIVE: Final = "SELECT name, native FROM model WHERE sha256 = %s"
 _REMEMBER: Final = f"""
     INSERT INTO publication (lane, kind, version, seq)
     SELECT row.lane, row.kind, CASE row.kind WHEN {int(Kind.PUBLISH)} THEN row.policy_version ELSE row.model_version END, row.seq
-    FROM journal AS row
-    WHERE {WANTED} AND row.state = {int(State.DONE)}
+    FROM {WANTED}
+    WHERE row.state = {int(State.DONE)}
       AND (row.kind = {int(Kind.PUBLISH)} OR row.kind = {int(Kind.PUBLISH_MODEL)} AND row.model_version > 0)
 """  # noqa: S608 - constants
 

@@ -57,26 +57,26 @@ class Row(NamedTuple):
 
 
 _NAMES: Final = Row._fields[:-1]
-_COLUMNS: Final = ", ".join(f"journal.{name}" for name in _NAMES)
+_COLUMNS: Final = ", ".join(f"row.{name}" for name in _NAMES)
 _FROM_WALK: Final = f"""
     SELECT {", ".join(f"walk.{name}" for name in _NAMES)}, side.body AS side
     FROM walk LEFT JOIN journal_side AS side ON side.lane = %(lane)s AND side.seq = walk.seq
     ORDER BY walk.seq DESC
 """  # noqa: S608 - constants
 _ROW: Final = f"""
-    WITH walk AS (SELECT {_COLUMNS} FROM journal WHERE lane = %(lane)s AND seq = %(seq)s)
+    WITH walk AS (SELECT {_COLUMNS} FROM journal_at(%(lane)s, %(seq)s) AS row)
     {_FROM_WALK}
 """  # noqa: S608 - constants
 #: Newest first: from row to row by the link of the role that the account has in it.
 _ACCOUNT: Final = f"""
     WITH RECURSIVE walk AS (
-        SELECT {_COLUMNS}, 1 AS place FROM journal WHERE lane = %(lane)s AND seq = %(from)s
+        SELECT {_COLUMNS}, 1 AS place FROM journal_at(%(lane)s, %(from)s) AS row
         UNION ALL
         SELECT {_COLUMNS}, walk.place + 1
-        FROM walk JOIN journal ON journal.lane = %(lane)s AND journal.seq = CASE
+        FROM walk CROSS JOIN LATERAL journal_at(%(lane)s, CASE
             WHEN walk.payer_account = %(account)s THEN walk.payer_prev_seq
             WHEN walk.payee_account = %(account)s THEN walk.payee_prev_seq
-            ELSE walk.fee_prev_seq END
+            ELSE walk.fee_prev_seq END) AS row
         WHERE walk.place < %(most)s
     )
     {_FROM_WALK}
@@ -84,19 +84,17 @@ _ACCOUNT: Final = f"""
 #: A payment's events from its newest follow-up back to its first row.
 _PAYMENT: Final = f"""
     WITH RECURSIVE walk AS (
-        SELECT {_COLUMNS}, 1 AS place FROM journal WHERE lane = %(lane)s AND seq = %(from)s
+        SELECT {_COLUMNS}, 1 AS place FROM journal_at(%(lane)s, %(from)s) AS row
         UNION ALL
         SELECT {_COLUMNS}, walk.place + 1
-        FROM walk JOIN journal ON journal.lane = %(lane)s AND journal.seq = walk.ref_prev_seq
+        FROM walk CROSS JOIN LATERAL journal_at(%(lane)s, walk.ref_prev_seq) AS row
         WHERE walk.ref_prev_seq > 0 AND walk.place < %(most)s
     )
     {_FROM_WALK}
 """  # noqa: S608 - constants
-#: The newest follow-up in closed partitions, which have an index for it.
+#: The newest follow-up in closed partitions.
 _LAST_CLOSED: Final = """
-    SELECT max(seq) FROM journal
-    WHERE lane = %(lane)s AND ref_seq = %(seq)s AND ref_seq > 0 AND ref_prev_seq > 0
-      AND seq > %(seq)s AND seq < %(hot)s
+    SELECT max(seq) FROM journal_follow WHERE lane = %(lane)s AND ref_seq = %(seq)s AND seq < %(hot)s
 """
 _HOT_FROM: Final = """
     SELECT coalesce(min(first_seq) FILTER (WHERE NOT indexed), max(end_seq), 0)

@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from penstock.contracts.commands import Flag, Kind, Option
 from penstock.contracts.states import State
+from penstock.journal.layout import BARE_ROWS
 from penstock.journal.stretches import Mask, Stretch
 from penstock.journal.tails import SIDE, WANTED, Span
 
@@ -106,32 +107,31 @@ class Moved(NamedTuple):
 _CLEARS: Final = (Kind.CLEAR, Kind.RELEASE, Kind.EXPIRE, Kind.DECIDE_REVIEW)
 _CLEARING: Final = ", ".join(str(int(kind)) for kind in _CLEARS)
 _BACK: Final = (State.REFUNDED, State.RETURNED, State.CHARGED_BACK, State.REVERSED)
-#: The first row of a row's payment: one look-up for each, whatever the planner knows of the partitions.
-_FIRST: Final = """JOIN LATERAL (
-        SELECT * FROM journal WHERE journal.lane = row.lane AND journal.seq = CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END
-        OFFSET 0
-    ) AS first ON true"""
+#: The first row of a row's payment.
+_FIRST: Final = "CROSS JOIN LATERAL journal_at(row.lane, CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END) AS first"
 _CLEARED_AT_ONCE: Final = f"""
     SELECT row.seq AS payment, row.seq AS cleared_seq, row.time_us AS cleared_us, row.payer_account, row.payee_account,
         row.amount_minor, row.currency, row.payment_type, {SIDE}
-    FROM journal AS row WHERE {WANTED} AND row.kind = {int(Kind.PAY)} AND row.state = {int(State.CLEARED)}
+    FROM {WANTED} WHERE row.kind = {int(Kind.PAY)} AND row.state = {int(State.CLEARED)}
 """  # noqa: S608 - constants
 _CLEARED_LATER: Final = f"""
     SELECT first.seq AS payment, row.seq AS cleared_seq, row.time_us AS cleared_us, first.payer_account,
         first.payee_account, first.amount_minor, first.currency, first.payment_type,
         (SELECT body FROM journal_side WHERE journal_side.lane = first.lane AND journal_side.seq = first.seq) AS side
-    FROM journal AS row {_FIRST}
-    WHERE {WANTED} AND row.kind IN ({_CLEARING}) AND row.state = {int(State.CLEARED)} AND row.ref_prev_seq > 0
+    FROM {WANTED} {_FIRST}
+    WHERE row.kind IN ({_CLEARING}) AND row.state = {int(State.CLEARED)} AND row.ref_prev_seq > 0
         AND first.kind = {int(Kind.PAY)}
 """  # noqa: S608 - constants
 _GIVEN_BACK: Final = f"""
-    SELECT row.ref_seq AS payment, row.seq, row.time_us, row.kind FROM journal AS row
-    WHERE {WANTED} AND row.ref_prev_seq > 0 AND row.state IN
+    SELECT row.ref_seq AS payment, row.seq, row.time_us, row.kind FROM {WANTED}
+    WHERE row.ref_prev_seq > 0 AND row.state IN
         ({", ".join(str(int(state)) for state in _BACK)})
     ORDER BY row.seq
 """  # noqa: S608 - constants
-_LAST_TIME: Final = "SELECT time_us FROM journal WHERE lane = %(lane)s AND seq = %(until)s"
-_TIME: Final = "SELECT time_us FROM journal WHERE lane = %s AND seq >= %s ORDER BY seq LIMIT 1"
+_LAST_TIME: Final = "SELECT time_us FROM journal_at(%(lane)s, %(until)s)"
+_TIME: Final = f"""
+    SELECT time_us FROM journal WHERE lane = %(lane)s AND sheet > %(seq)s - {BARE_ROWS} AND seq >= %(seq)s ORDER BY sheet, seq LIMIT 1
+"""  # noqa: S608 - constants
 #: What a payment looks like that was given back and has not been compared with any: like none.
 _LIKE_NONE: Final = uuid.UUID(int=0)
 _REMEMBER: Final = f"""
@@ -162,7 +162,7 @@ _REPEATED: Final = """
             AND NOT before.gone
         ORDER BY before.cleared_seq DESC LIMIT 1
     ) AS earlier ON true
-    JOIN LATERAL (SELECT * FROM journal WHERE journal.lane = later.lane AND journal.seq = later.payment OFFSET 0) AS row ON true
+    CROSS JOIN LATERAL journal_at(later.lane, later.payment) AS row
     WHERE later.lane = %(lane)s AND later.payment = ANY(%(payments)s) AND NOT later.gone
     ORDER BY later.cleared_seq
     ON CONFLICT (lane, kind, seq) DO NOTHING
@@ -171,8 +171,8 @@ _BANK_ROWS: Final = f"""
     SELECT row.seq, first.seq AS payment, row.time_us, row.kind, row.state, row.held_minor, first.client,
         row.payer_account, row.payee_account, row.currency, row.payment_type, first.kind AS first_kind,
         first.flags AS first_flags, first.amount_minor AS first_amount_minor
-    FROM journal AS row {_FIRST}
-    WHERE {WANTED} AND row.reason = 0 AND (row.ref_seq = 0 OR row.ref_prev_seq > 0)
+    FROM {WANTED} {_FIRST}
+    WHERE row.reason = 0 AND (row.ref_seq = 0 OR row.ref_prev_seq > 0)
         AND (first.kind = {int(Kind.DEPOSIT)} OR (first.kind = {int(Kind.WITHDRAW)} AND first.flags & {int(Flag.RAIL)} > 0))
         AND (row.ref_seq > 0 OR (row.kind = {int(Kind.WITHDRAW)} AND row.state = {int(State.HELD)}))
     ORDER BY row.seq
@@ -199,14 +199,14 @@ _SUSPENDED: Final = f"""
     SELECT row.seq, row.time_us, CASE row.ref_seq WHEN 0 THEN row.seq ELSE row.ref_seq END AS payment, row.client,
         row.payer_account, row.payee_account, row.moved_minor, row.currency, row.payment_type,
         CASE row.ref_seq WHEN 0 THEN 0 ELSE first.payer_account END AS owner_account
-    FROM journal AS row {_FIRST}
-    WHERE {WANTED} AND row.flags & {int(Flag.TO_SUSPENSE)} > 0 AND row.moved_minor > 0
+    FROM {WANTED} {_FIRST}
+    WHERE row.flags & {int(Flag.TO_SUSPENSE)} > 0 AND row.moved_minor > 0
     ORDER BY row.seq
 """  # noqa: S608 - constants
 _MOVED: Final = f"""
     SELECT row.seq, row.time_us, row.client, row.command_id, row.payee_account, row.moved_minor, row.currency
-    FROM journal AS row
-    WHERE {WANTED} AND row.kind = {int(Kind.RECOVER)} AND row.option = {int(Option.MOVE_SUSPENSE)} AND row.reason = 0
+    FROM {WANTED}
+    WHERE row.kind = {int(Kind.RECOVER)} AND row.option = {int(Option.MOVE_SUSPENSE)} AND row.reason = 0
     ORDER BY row.seq
 """  # noqa: S608 - constants
 
@@ -269,7 +269,7 @@ async def row_before_us(connection: Connection, lane: int, time_us: int, last: i
 
 async def time_from(connection: Connection, lane: int, seq: int) -> int:
     """The time of a row, or of the next that is there; 0 = none is."""
-    found = await (await connection.execute(_TIME, (lane, seq))).fetchone()
+    found = await (await connection.execute(_TIME, {"lane": lane, "seq": seq})).fetchone()
     return 0 if found is None else int(found[0])
 
 

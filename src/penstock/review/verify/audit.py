@@ -19,6 +19,7 @@ from penstock.review.verify.ids import Ids
 from penstock.review.verify.labels import Labels
 from penstock.review.verify.ledger import Ledger
 from penstock.review.verify.limits import Limits
+from penstock.review.verify.look_ups import LookUps
 from penstock.review.verify.manifest import Checkpoint
 from penstock.review.verify.models import Models
 from penstock.review.verify.movements import Movements
@@ -28,7 +29,7 @@ from penstock.review.verify.payments import Payments
 from penstock.review.verify.policies import Policies
 from penstock.review.verify.ranges import check_ranges
 from penstock.review.verify.read import READERS, Chunk, Reader
-from penstock.review.verify.records import check_records
+from penstock.review.verify.records import check_records, check_sheets
 from penstock.review.verify.reviews import Reviews
 from penstock.review.verify.sides import check_sides
 from penstock.review.verify.vectors import Vectors
@@ -38,10 +39,10 @@ from penstock.review.verify.verdicts import Verdicts
 CHUNK_ROWS: Final = 100_000
 #: The checks in the order in which they are told.
 CHECKS: Final = (
-    "sequence", "record", "time", "batches", "digest", "encoding", "lane", "side_records", "features", "range", "numbering",
-    "accounts", "ownership", "approvals", "declined", "state", "payments", "authorised", "left", "fees", "holds", "reviews",
-    "expiry", "models", "verdicts", "labels", "freezes", "suspense", "balances", "sums", "policy", "business_day", "limits",
-    "ids", "links", "checkpoint", "heads",
+    "sequence", "sheets", "record", "time", "batches", "digest", "encoding", "lane", "side_records", "features", "range",
+    "numbering", "accounts", "ownership", "approvals", "declined", "state", "payments", "authorised", "left", "fees", "holds",
+    "reviews", "expiry", "models", "verdicts", "labels", "freezes", "suspense", "balances", "sums", "policy", "business_day",
+    "limits", "ids", "look_ups", "links", "checkpoint", "heads",
 )  # fmt: skip
 OnRows = Callable[[int], None]
 
@@ -86,6 +87,7 @@ class LaneAudit:
             self._entities, self._policies, self._freezes, self._approvals, Origins(lane, reader, findings), findings
         )
         self._limits = Limits(self._entities, self._policies, self._own_limits, findings)
+        self._look_ups = LookUps(lane, reader, findings)
         self._rows = 0
         self._day = 0
 
@@ -97,17 +99,21 @@ class LaneAudit:
             self._wanted.add(checkpoint.manifest.seq)
             compare.at(0, 0)
         end = self._reader.lane_end(self._lane)
+        ends = [partition.end_seq for partition in self._reader.partitions(self._lane)]
         chain = Chain(self._lane, self._reader.batches(self._lane), self._wanted, self._findings)
         with ExitStack() as stack:
             ids = stack.enter_context(Ids(self._lane, self._reader, self._findings))
             for chunk in self._chunks(last_seq, compare.stops() if compare else set()):
+                check_sheets(chunk.sheets, chunk.first, ends, self._findings)
                 check_records(chunk.rows, self._lane, self._findings)
                 chain.feed(chunk.first, chunk.last, chunk.rows)
+                self._look_ups.feed(chunk.rows)
                 self._feed(chunk, ids)
                 if compare:
                     compare.at(chunk.last, self._day)
                 on_rows(chunk.last - chunk.first + 1)
             ids.finish()
+        self._look_ups.finish()
         chain.finish(end)
         self._finish(last_seq, end is None, end.last_seq if end else 0)
         if compare:
@@ -158,10 +164,13 @@ class LaneAudit:
                 "sequence", last_seq + 1, f"Rows {last_seq + 1} to {recorded} are missing: the lane's record says that "
                 f"it ends at {recorded}.", expected=recorded, found=last_seq,
             )  # fmt: skip
-        for table, check in (("journal_record", "sequence"), ("journal_side", "side_records")):
-            for seq in self._reader.outside(table, self._lane, last_seq, MOST):
+        for table, check, outside in (
+            ("journal_sheet", "sequence", self._reader.rows_outside),
+            ("journal_side", "side_records", self._reader.sides_outside),
+        ):
+            for seq in outside(self._lane, last_seq, MOST):
                 self._findings.add(
-                    check, seq, f"The table {table} has a record {seq} outside the lane's rows 1 to {last_seq}."
+                    check, seq, f"The table {table} has something for {seq}, outside the lane's rows 1 to {last_seq}."
                 )
 
     def _chunks(self, last_seq: int, stops: set[int]) -> Iterator[Chunk]:

@@ -1,4 +1,4 @@
-"""The journal's rows, as the auditor reads them: the stored record is their canonical encoding.
+"""The journal's rows, as the auditor reads them: in sheets, one after another in their canonical encoding.
 
 Written from ``docs/journal-format.md`` alone; no column that the database computes is believed. It shares no code with the
 writer, so that a mistake there shows as a difference here.
@@ -37,33 +37,59 @@ _CANONICAL: Final = (
 )  # fmt: skip
 
 CANONICAL: Final = np.dtype([(name, kind if kind.startswith("V") else f"<{kind}") for name, kind in _CANONICAL])
-#: Bytes of a record with a vector, and of one without: the vector is last, and left out as a whole.
+#: Bytes of a row in a sheet with vectors, and in one without: the vector is last, and left out as a whole.
 RECORD_BYTES: Final = CANONICAL.itemsize
 BARE_BYTES: Final = RECORD_BYTES - FEATURE_BYTES
-#: What is read of a row, as it comes on the wire: behind it lie the record's bytes, however many there are.
-SELECTED: Final = "seq, record"
-_HEAD: Final = np.dtype([("fields", ">i2"), ("seq_bytes", ">i4"), ("seq", ">i8"), ("record_bytes", ">i4")])
+#: The most rows of a sheet with vectors, and of one without.
+RECORD_ROWS: Final = 17
+BARE_ROWS: Final = 24
+#: What is read of a sheet, as it comes on the wire: behind it lie the bytes of its rows, however many there are.
+SELECTED: Final = "first_seq, rows, records"
+_HEAD: Final = np.dtype([
+    ("fields", ">i2"), ("first_seq_bytes", ">i4"), ("first_seq", ">i8"), ("rows_bytes", ">i4"), ("rows", ">i2"),
+    ("octets", ">i4"),
+])  # fmt: skip
 #: The columns that checks work on, all widened to int64.
 _WORKED: Final = tuple(name for name, kind in _CANONICAL if kind.startswith("i") and name != "lane")
 _BLOCK: Final = 2048
 
 
 class Unreadable(ValueError):
-    """What came is not a sequence and a record: the table has other columns."""
+    """What came is not sheets: the table has other columns."""
+
+
+@dataclass(frozen=True)
+class Sheets:
+    """Sheets of one lane in order of ``first_seq``, each field int64 (n,).
+
+    ``first_seq`` and ``rows`` as the table says; ``octets`` how many bytes ``records`` has, ``row_bytes`` how many of them
+    belong to each row (one of two lengths, the likelier one where they do not fit); ``vectors`` how many rows have one.
+    """
+
+    first_seq: IntArray
+    rows: IntArray
+    octets: IntArray
+    row_bytes: IntArray
+    vectors: IntArray
+
+    @property
+    def last_seq(self) -> IntArray:
+        """The last row of each (n,); the one in front of its first when it has none."""
+        return self.first_seq + np.maximum(self.rows, 0) - 1
 
 
 @dataclass(frozen=True)
 class Rows:
     """A run of journal rows of one lane, in order of ``seq``.
 
-    ``columns`` name → int64 (n,): what the records hold, but ``seq`` is the table's own column; ``canonical`` the rows in
-    canonical encoding (n,) of 458 bytes, zeros where there is no vector (a record of another length is padded or cut);
-    ``record_bytes`` int64 (n,): how long the record in the table is.
+    ``columns`` name → int64 (n,): what the rows hold, but ``seq`` is where their sheet has them; ``canonical`` the rows in
+    canonical encoding (n,) of 458 bytes, zeros where there is no vector (and where a sheet that is too short has no bytes);
+    ``has_vector`` bool (n,): which have one; zeros are none unless the row says that it has one.
     """
 
     columns: dict[str, IntArray]
     canonical: NDArray[np.void]
-    record_bytes: IntArray
+    has_vector: BoolArray
 
     def __getitem__(self, name: str) -> IntArray:
         return self.columns[name]
@@ -73,17 +99,11 @@ class Rows:
 
     def replace(self, **columns: IntArray) -> Rows:
         """The same rows with other numbers to work on; the canonical bytes stay as they were read."""
-        return Rows(self.columns | columns, self.canonical, self.record_bytes)
-
-    @property
-    def vector_bytes(self) -> IntArray:
-        """How many bytes of a vector each row has (n,), -1 = none."""
-        return np.where(self.record_bytes > BARE_BYTES, self.record_bytes - BARE_BYTES, -1)
+        return Rows(self.columns | columns, self.canonical, self.has_vector)
 
     def vectors(self, place: IntArray) -> NDArray[np.float16]:
         """The feature vectors (k, 64) of some rows (k,)."""
-        octets: NDArray[np.void] = np.ascontiguousarray(self.canonical["features"][place])
-        return octets.view("<f2").reshape(len(place), FEATURE_BYTES // 2)
+        return _vectors(self.canonical, place)
 
     def scores(self, place: IntArray) -> NDArray[np.float32]:
         """The scores (k,) of some rows (k,)."""
@@ -91,28 +111,71 @@ class Rows:
         return scores
 
 
-def parse_rows(data: memoryview, sizes: IntArray) -> Rows:
-    """Read rows as they came: ``data`` are the rows of a binary COPY of ``SELECTED`` one after another, of ``sizes`` bytes.
+def parse_sheets(data: memoryview, sizes: IntArray, first: int, last: int) -> tuple[Sheets, Rows]:
+    """Read sheets as they came, and of their rows those from ``first`` to ``last``; of a row that is there twice the first.
 
-    :raises Unreadable: when a row is not of that form.
+    :param data: the rows of a binary COPY of ``SELECTED``, ordered by ``first_seq``, one after another.
+    :param sizes: how many bytes each of them has (n,).
+    :raises Unreadable: when one is not of that form.
     """
-    starts = np.cumsum(sizes) - sizes
+    heads, starts = _heads(data, sizes)
+    first_seq, rows, octets = (heads[name].astype(np.int64) for name in ("first_seq", "rows", "octets"))
+    row_bytes = np.where(octets > rows * BARE_BYTES, RECORD_BYTES, BARE_BYTES)
+    counts = np.clip(rows, 0, -(-octets // row_bytes))  # a row of which there is not one byte is missing
+    sheet = np.repeat(np.arange(len(counts)), counts)  # of each row
+    place = np.arange(len(sheet)) - (np.cumsum(counts) - counts)[sheet]
+    start = place * row_bytes[sheet]
+    canonical = _canonical(data, starts[sheet] + start, np.minimum(octets[sheet] - start, row_bytes[sheet]))
+    has_vector = _have_vectors(canonical, row_bytes[sheet] == RECORD_BYTES)
+    vectors = np.bincount(sheet[has_vector], minlength=len(counts))
+    seqs = first_seq[sheet] + place
+    wanted = _between(seqs, first, last)
+    canonical = canonical[wanted]
+    columns = _widen(canonical) | {"seq": seqs[wanted]}
+    return Sheets(first_seq, rows, octets, row_bytes, vectors), Rows(columns, canonical, has_vector[wanted])
+
+
+def _heads(data: memoryview, sizes: IntArray) -> tuple[NDArray[np.void], IntArray]:
+    """What the table says of each sheet (n,), and where the bytes of its rows begin (n,)."""
     if len(sizes) and sizes.min() < _HEAD.itemsize:
         raise Unreadable
+    starts = np.cumsum(sizes) - sizes
     heads = _windows(data, _HEAD.itemsize, 1)[starts].view(_HEAD)
-    length = sizes - _HEAD.itemsize
-    if (heads["fields"] != 2).any() or (heads["seq_bytes"] != 8).any() or (heads["record_bytes"] != length).any():
+    right = (heads["fields"] == 3) & (heads["first_seq_bytes"] == 8) & (heads["rows_bytes"] == 2)
+    if not (right & (heads["octets"] == sizes - _HEAD.itemsize)).all():
         raise Unreadable
-    canonical = np.zeros(len(sizes), dtype=CANONICAL)
-    for each in np.unique(length):
-        _fill(canonical, length == each, data, starts + _HEAD.itemsize, min(int(each), RECORD_BYTES))
-    return Rows(_widen(canonical) | {"seq": heads["seq"].astype(np.int64)}, canonical, length)
+    return heads, starts + _HEAD.itemsize
 
 
-def _fill(canonical: NDArray[np.void], wanted: BoolArray, data: memoryview, starts: IntArray, size: int) -> None:
-    """Copy the first ``size`` bytes of the wanted records."""
-    if size:
-        _windows(canonical.view(np.uint8), size, RECORD_BYTES)[wanted] = _windows(data, size, 1)[starts[wanted]]
+def _canonical(data: memoryview, starts: IntArray, sizes: IntArray) -> NDArray[np.void]:
+    """The rows (n,) that begin at ``starts`` and have so many bytes; zeros behind them."""
+    canonical = np.zeros(len(starts), dtype=CANONICAL)
+    octets = canonical.view(np.uint8)
+    for size in np.unique(sizes).tolist():
+        alike = sizes == size
+        _windows(octets, size, RECORD_BYTES)[alike] = _windows(data, size, 1)[starts[alike]]
+    return canonical
+
+
+def _have_vectors(canonical: NDArray[np.void], room: BoolArray) -> BoolArray:
+    """Which rows (n,) of those that have room for a vector have one."""
+    have = room.copy()
+    silent = np.flatnonzero(room & (canonical["feature_registry"] <= 0))
+    have[silent] = _vectors(canonical, silent).view(np.uint16).any(axis=1)
+    return have
+
+
+def _vectors(canonical: NDArray[np.void], place: IntArray) -> NDArray[np.float16]:
+    octets: NDArray[np.void] = np.ascontiguousarray(canonical["features"][place])
+    return octets.view("<f2").reshape(len(place), FEATURE_BYTES // 2)
+
+
+def _between(seqs: IntArray, first: int, last: int) -> slice | IntArray:
+    """Where the rows ``first`` to ``last`` are, in order and each once."""
+    if (np.diff(seqs) > 0).all():
+        return slice(*np.searchsorted(seqs, (first, last + 1)))
+    found, places = np.unique(seqs, return_index=True)
+    return places[(found >= first) & (found <= last)]
 
 
 def _windows(octets: memoryview | NDArray[np.uint8], size: int, step: int) -> NDArray[np.void]:

@@ -14,7 +14,7 @@ from typing import Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from penstock.review.verify.columns import Rows
+from penstock.review.verify.columns import IntArray, Rows
 from penstock.review.verify.findings import Findings
 from penstock.review.verify.read import Reader
 
@@ -47,7 +47,7 @@ class Ids:
         """Check the kind of each id and remember it."""
         self._check_kind(rows)
         entries = np.empty(len(rows), dtype=_ENTRY)
-        entries["hash"] = _hash(rows)
+        entries["hash"] = mix(rows["client"].astype(np.uint64), rows["id_hi"], rows["id_lo"])
         entries["seq"] = rows["seq"]
         files = (entries["hash"] >> np.uint64(64 - _FILE_BITS)).astype(np.uint8)
         entries = entries[np.argsort(files, kind="stable")]
@@ -90,11 +90,11 @@ class Ids:
                 )  # fmt: skip
 
 
-def _hash(rows: Rows) -> NDArray[np.uint64]:
-    """Mix client and id (splitmix64's finaliser, https://prng.di.unimi.it/splitmix64.c)."""
-    mixed = rows["client"].astype(np.uint64)
-    for half in (rows["id_hi"], rows["id_lo"]):
-        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) ^ half.view(np.uint64)
+def mix(start: NDArray[np.uint64], *columns: IntArray) -> NDArray[np.uint64]:
+    """A 64-bit hash of numbers (n,) each (splitmix64's finaliser, https://prng.di.unimi.it/splitmix64.c)."""
+    mixed = start
+    for column in columns:
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) ^ column.view(np.uint64)
         mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
         mixed = (mixed ^ mixed >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
         mixed ^= mixed >> np.uint64(31)

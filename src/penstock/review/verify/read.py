@@ -1,6 +1,7 @@
 """All that the auditor asks of the database: one snapshot, read by several connections at once.
 
-Rows come by ranges of the primary key as binary COPY. Ranges are fetched ahead on ``READERS`` connections that share the snapshot.
+Sheets of rows come by ranges of the primary key as binary COPY. Ranges are fetched ahead on ``READERS`` connections that share
+the snapshot.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import numpy as np
 import psycopg
 from psycopg import Connection, sql
 
 from penstock.kit import db
-from penstock.review.verify.columns import SELECTED, IntArray, Rows, Unreadable, parse_rows
+from penstock.review.verify.columns import BARE_ROWS, SELECTED, IntArray, Rows, Sheets, Unreadable, parse_sheets
 
 AnyConnection = Connection[tuple[Any, ...]]
 READERS: Final = 2
@@ -27,6 +28,8 @@ _HEADER_BYTES: Final = 19
 _TRAILER: Final = b"\xff\xff"
 _BATCHES_AT_ONCE: Final = 10_000
 _ROWS_AT_ONCE: Final = 10_000
+_PAGES_AT_ONCE: Final = 1_000
+_FOLLOWS_AT_ONCE: Final = 50_000
 
 
 class CannotVerify(RuntimeError):
@@ -55,6 +58,15 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Partition:
+    """One record of ``journal_partition``: the rows ``first_seq`` up to, but not including, ``end_seq``."""
+
+    first_seq: int
+    end_seq: int
+    closed: bool
+
+
+@dataclass(frozen=True)
 class Sides:
     """Side records in order: ``seqs`` int64 (n,) and their bodies."""
 
@@ -69,10 +81,11 @@ class Sides:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Rows ``first`` to ``last`` of a lane with their side records."""
+    """Rows ``first`` to ``last`` of a lane with their side records, and the sheets in which they, or some in front of them, lie."""
 
     first: int
     last: int
+    sheets: Sheets
     rows: Rows
     sides: Sides
 
@@ -90,7 +103,7 @@ class Reader:
     def lanes(self) -> list[int]:
         """Every lane that has a record, a batch or a row."""
         lanes = {lane for (lane,) in self._main.execute("SELECT lane FROM lane UNION SELECT lane FROM journal_batch")}
-        for table in ("journal_record", "journal_side"):
+        for table in ("journal_sheet", "journal_side"):
             least = -(2**15) - 1
             query = sql.SQL("SELECT min(lane) FROM {} WHERE lane > %s").format(sql.Identifier(table))
             while (least := self._number(query, least)) is not None:
@@ -103,16 +116,32 @@ class Reader:
         record = self._main.execute(query, [lane]).fetchone()
         return LaneEnd(*record) if record else None
 
+    def partitions(self, lane: int) -> list[Partition]:
+        """The lane's partitions in order."""
+        query = "SELECT first_seq, end_seq, indexed FROM journal_partition WHERE lane = %s ORDER BY first_seq"
+        return [Partition(*record) for record in self._main.execute(query, [lane])]
+
     def last_row(self, lane: int, at_most: int) -> int:
         """The highest sequence of a row, not above ``at_most``; 0 = none."""
-        query = sql.SQL("SELECT max(seq) FROM journal_record WHERE lane = %s AND seq BETWEEN 1 AND %s")
-        return self._number(query, lane, at_most) or 0
-
-    def outside(self, table: str, lane: int, last_seq: int, most: int) -> list[int]:
-        """At most ``most`` sequences of rows (or side records) that lie before 1 or after ``last_seq``."""
-        query = sql.SQL("SELECT seq FROM {} WHERE lane = %s AND (seq < 1 OR seq > %s) ORDER BY seq LIMIT %s").format(
-            sql.Identifier(table)
+        query = sql.SQL(
+            "SELECT max(first_seq + greatest(rows, 0) - 1) FROM (SELECT first_seq, rows FROM journal_sheet "
+            "WHERE lane = %s AND first_seq BETWEEN 1 AND %s ORDER BY first_seq DESC LIMIT %s) AS newest"
         )
+        return min(self._number(query, lane, at_most, BARE_ROWS) or 0, at_most)
+
+    def rows_outside(self, lane: int, last_seq: int, most: int) -> list[int]:
+        """At most ``most`` sheets with rows before 1 or after ``last_seq``: the first such row of each."""
+        query = (
+            "SELECT CASE WHEN first_seq < 1 THEN first_seq ELSE greatest(first_seq, %(last)s + 1) END FROM journal_sheet "
+            "WHERE lane = %(lane)s AND (first_seq < 1 OR first_seq > %(last)s - %(rows)s) "
+            "AND (first_seq < 1 OR first_seq > %(last)s + 1 - greatest(rows, 1)) ORDER BY first_seq LIMIT %(most)s"
+        )
+        values = {"lane": lane, "last": last_seq, "rows": BARE_ROWS, "most": most}
+        return [seq for (seq,) in self._main.execute(query, values)]
+
+    def sides_outside(self, lane: int, last_seq: int, most: int) -> list[int]:
+        """At most ``most`` sequences of side records that lie before 1 or after ``last_seq``."""
+        query = "SELECT seq FROM journal_side WHERE lane = %s AND (seq < 1 OR seq > %s) ORDER BY seq LIMIT %s"
         return [seq for (seq,) in self._main.execute(query, [lane, last_seq, most])]
 
     def batches(self, lane: int) -> Iterator[Batch]:
@@ -138,9 +167,25 @@ class Reader:
         """Single rows in order of ``seq``, in runs; those that do not exist are left out."""
         wanted = sorted(set(seqs))
         for start in range(0, len(wanted), _ROWS_AT_ONCE):
-            named = ",".join(str(int(seq)) for seq in wanted[start : start + _ROWS_AT_ONCE])
-            where = f"WHERE lane = {int(lane)} AND seq = ANY('{{{named}}}'::bigint[]) ORDER BY seq"
-            yield _read_rows(self._main, where)
+            some = wanted[start : start + _ROWS_AT_ONCE]
+            yield _read_sheets(self._main, _single_rows(lane, some), some[0], some[-1])[1]
+
+    def id_pages(self, lane: int, partition: int) -> Iterator[list[tuple[int, int, int, bytes]]]:
+        """The pages of ``journal_ids`` of a partition in order, many at a time: upper and lower half, client, and all ids."""
+        query = (
+            "SELECT first_hi, first_lo, first_client, ids FROM journal_ids WHERE lane = %s AND partition = %s "
+            "ORDER BY first_hi, first_lo, first_client"
+        )
+        yield from self._pieces(query, [lane, partition], _PAGES_AT_ONCE)
+
+    def partitions_with_ids(self, lane: int) -> list[int]:
+        """The partitions of which ``journal_ids`` has pages."""
+        query = "SELECT DISTINCT partition FROM journal_ids WHERE lane = %s ORDER BY partition"
+        return [partition for (partition,) in self._main.execute(query, [lane])]
+
+    def follows(self, lane: int) -> Iterator[list[tuple[int, int]]]:
+        """What ``journal_follow`` has, many at a time: a payment's first row, and one that follows it."""
+        yield from self._pieces("SELECT ref_seq, seq FROM journal_follow WHERE lane = %s", [lane], _FOLLOWS_AT_ONCE)
 
     def fetch(self, lane: int, first: int, last: int) -> Future[Chunk]:
         """Begin to read rows ``first`` to ``last``."""
@@ -149,10 +194,16 @@ class Reader:
     def _fetch(self, lane: int, first: int, last: int) -> Chunk:
         connection = self._free.get()
         try:
-            rows = _read_rows(connection, _where(lane, first, last))
-            return Chunk(first, last, rows, _read_sides(connection, lane, first, last))
+            sheets, rows = _read_sheets(connection, _sheets_with(lane, first, last), first, last)
+            return Chunk(first, last, sheets, rows, _read_sides(connection, lane, first, last))
         finally:
             self._free.put(connection)
+
+    def _pieces(self, query: LiteralString, values: Sequence[Any], most: int) -> Iterator[list[Any]]:
+        with self._main.cursor("verify", binary=True) as cursor:
+            cursor.execute(query, values)
+            while found := cursor.fetchmany(most):
+                yield found
 
     def _number(self, query: sql.SQL | sql.Composed, *values: Any) -> Any:
         record = self._main.execute(query, values).fetchone()
@@ -186,30 +237,45 @@ def open_reader(connect: Callable[[], AnyConnection]) -> Iterator[Reader]:
 
 def _begin(connection: AnyConnection, snapshot: str | None = None) -> None:
     connection.autocommit = True  # the transaction is our own, with its own isolation
-    for setting in ("statement_timeout", "idle_in_transaction_session_timeout"):
+    for setting in ("statement_timeout", "idle_in_transaction_session_timeout", "jit"):  # 0 = off
         connection.execute(sql.SQL("SET {} = 0").format(sql.Identifier(setting)))
     connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY")
     if snapshot is not None:
         connection.execute(sql.SQL("SET TRANSACTION SNAPSHOT {}").format(sql.Literal(snapshot)))
 
 
-def _read_rows(connection: AnyConnection, where: str) -> Rows:
-    query = f"SELECT {SELECTED} FROM journal_record {where}"  # noqa: S608 - our words and ints
+def _read_sheets(connection: AnyConnection, query: str, first: int, last: int) -> tuple[Sheets, Rows]:
     try:
-        return parse_rows(*_copy_body(connection, query))
+        return parse_sheets(*_copy_body(connection, query), first, last)
     except Unreadable as error:
         raise CannotVerify(
-            "the table journal_record has not the columns of docs/journal-format.md (a column is NULL or has another "
-            "type); compare it with src/penstock/journal/migrations/versions/0011_view.sql"
+            "the table journal_sheet has not the columns of docs/journal-format.md (a column is NULL or has another "
+            "type); compare it with src/penstock/journal/migrations/versions/0012_sheets.sql"
         ) from error
 
 
-def _where(lane: int, first: int, last: int) -> str:
-    return f"WHERE lane = {int(lane)} AND seq BETWEEN {int(first)} AND {int(last)} ORDER BY seq"
+def _sheets_with(lane: int, first: int, last: int) -> str:
+    """The sheets in which rows ``first`` to ``last`` lie: none that may be begins further in front of them."""
+    since = int(first) - BARE_ROWS
+    where = f"lane = {int(lane)} AND first_seq > {since} AND first_seq <= {int(last)}"
+    return f"SELECT {SELECTED} FROM journal_sheet WHERE {where} ORDER BY first_seq"  # noqa: S608 - our words and ints
+
+
+def _single_rows(lane: int, seqs: Sequence[int]) -> str:
+    """Rows of which there may be some, each as a sheet of its own."""
+    named = ",".join(str(int(seq)) for seq in seqs)
+    return f"""
+        SELECT seq AS first_seq, 1::smallint AS rows, substring(records, (seq - first_seq)::integer * row_bytes + 1, row_bytes)
+        FROM unnest('{{{named}}}'::bigint[]) AS wanted (seq) CROSS JOIN LATERAL (
+            SELECT first_seq, records, octet_length(records) / rows AS row_bytes FROM journal_sheet
+            WHERE lane = {int(lane)} AND first_seq > seq - {BARE_ROWS} AND first_seq <= seq AND rows > seq - first_seq
+        ) AS sheet ORDER BY seq, sheet.first_seq
+    """  # noqa: S608 - our words and ints
 
 
 def _read_sides(connection: AnyConnection, lane: int, first: int, last: int) -> Sides:
-    query = f"SELECT seq, body FROM journal_side {_where(lane, first, last)}"  # noqa: S608 - our words and ints
+    where = f"lane = {int(lane)} AND seq BETWEEN {int(first)} AND {int(last)}"
+    query = f"SELECT seq, body FROM journal_side WHERE {where} ORDER BY seq"  # noqa: S608 - our words and ints
     messages = _copy_messages(connection, query)
     seqs = np.frombuffer(b"".join(message[6:14] for message in messages), dtype=">i8")
     return Sides(seqs.astype(np.int64), [message[18:] for message in messages])

@@ -36,13 +36,13 @@ class Vectors:
         registry = np.zeros(len(rows), dtype=np.int64)
         registry[attempts] = REGISTRY_VERSION
         self._findings.compare("features", rows, np.arange(len(rows)), "feature_registry", registry)
-        length = np.where(rows["feature_registry"] > 0, FEATURE_BYTES, -1)
+        length, found = (np.where(has, FEATURE_BYTES, -1) for has in (rows["feature_registry"] > 0, rows.has_vector))
         self._findings.mark(
-            "features", rows.vector_bytes != length, rows["seq"],
+            "features", found != length, rows["seq"],
             "Row {seq} has a vector of {found} bytes (-1: none); by its feature registry it should be {expected}.",
-            expected=length, found=rows.vector_bytes,
+            expected=length, found=found,
         )  # fmt: skip
-        self._check_values(rows, attempts[rows.vector_bytes[attempts] == FEATURE_BYTES], in_force)
+        self._check_values(rows, attempts[rows.has_vector[attempts]], in_force)
 
     def _check_values(self, rows: Rows, place: IntArray, in_force: IntArray) -> None:
         vectors, seqs = rows.vectors(place), rows["seq"][place]

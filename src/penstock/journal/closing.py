@@ -1,0 +1,130 @@
+"""Closing a partition: what is asked of its rows from then on, by id and by payment, is written down beside it.
+
+Run by the keeper as ``penstock_keeper``. The lane forgets the ids of a partition when it is marked.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final, LiteralString
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+from psycopg import Connection
+
+from penstock.journal import ids
+from penstock.journal.keys import KEY
+from penstock.journal.partitions import KEYS, PARENTS, Partition, closed, fill, table_of
+from penstock.journal.sheets import COPY_BEGIN, COPY_END
+
+# One session at a time; another one waits, and finds it done.
+_INDEXED: Final = "SELECT indexed FROM journal_partition WHERE lane = %s AND first_seq = %s"
+_MINE: Final = f"{_INDEXED} FOR UPDATE"
+_COPY_FOLLOWS: Final = "COPY journal_follow (lane, ref_seq, seq) FROM STDIN (FORMAT BINARY)"
+_MARK: Final = """
+    UPDATE journal_partition SET
+        first_time_us = (SELECT time_us FROM journal_at(%(lane)s, %(first)s)),
+        last_time_us = (SELECT time_us FROM journal_at(%(lane)s, %(end)s - 1)),
+        indexed = true
+    WHERE lane = %(lane)s AND first_seq = %(first)s
+"""
+# What is planned by, without the rows themselves.
+_ANALYZE: Final = "ANALYZE {child} (lane, {key})"
+_COPY_KEYS: Final = "COPY (SELECT first_seq, keys FROM {child}) TO STDOUT (FORMAT BINARY)"
+_EMPTY: Final = "TRUNCATE {child}"
+#: A tuple of ``_COPY_FOLLOWS``: the number of columns, and each column's size before its value.
+_FOLLOW: Final = struct.Struct(">hihiqiq")
+#: Tuples, each a page of ids or keys, that are read or written at once: about a millisecond of work.
+_TUPLES_AT_ONCE: Final = 64
+
+Rest = Callable[[], None]
+
+
+def _never() -> None:
+    return
+
+
+def close_and_index(connection: Connection[Any], lane: int, last_seq: int, rest: Rest = _never) -> list[Partition]:
+    """Index and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
+
+    :param connection: as penstock_keeper, in autocommit mode, without statement time-out.
+    :param last_seq: the last committed row of the lane.
+    :param rest: called after each piece of work: others may have more urgent things to do.
+    :return: the partitions that were closed.
+    :raises WrongPartition: when rows are missing or a command id is there twice; the partition stays unmarked.
+    """
+    return [partition for partition in closed(connection, lane, last_seq) if _close(connection, partition, rest)]
+
+
+def _close(connection: Connection[Any], partition: Partition, rest: Rest) -> bool:
+    """Index a partition and mark it; false when another session has done so meanwhile."""
+    lane, first, end = partition
+    try:
+        found, follows = _read(connection, partition, rest)
+    except ids.WrongPartition:
+        if _is_indexed(connection, partition):  # and so emptied
+            return False
+        raise
+    sorted_ids = ids.in_order(found)
+    with connection.transaction(), connection.cursor() as cursor:
+        if cursor.execute(_MINE, [lane, first]).fetchone() != (False,):
+            return False
+        _copy(cursor, ids.COPY_PAGES, ids.pages(lane, first, sorted_ids), rest)
+        _copy(cursor, _COPY_FOLLOWS, _follow_tuples(lane, follows), rest)
+        cursor.execute(_MARK, {"lane": lane, "first": first, "end": end})
+        cursor.execute(fill(_EMPTY, child=table_of(KEYS, partition)))
+    for parent, key in PARENTS.items():
+        connection.execute(fill(_ANALYZE, child=table_of(parent, partition), key=key))
+    return True
+
+
+def _is_indexed(connection: Connection[Any], partition: Partition) -> bool:
+    return connection.execute(_INDEXED, [partition.lane, partition.first_seq]).fetchone() == (True,)
+
+
+def _read(connection: Connection[Any], partition: Partition, rest: Rest) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The ids (n,) of ``ID`` of a partition, and its rows that follow others of their payment (m, 2): the first one, and they.
+
+    :raises WrongPartition: when rows are missing.
+    """
+    _, first, end = partition
+    found, follows, seen = np.empty(end - first, ids.ID), [np.empty((0, 2), np.int64)], np.zeros(end - first, np.bool_)
+    for start, keys in _keys(connection, partition, rest):
+        part = slice(start - first, start - first + len(keys))
+        for name in ("id_hi", "id_lo", "client"):
+            found[name][part] = keys[name]
+        found["seq"][part], seen[part] = np.arange(start, start + len(keys)), True
+        later = np.flatnonzero(keys["follows"])
+        follows.append(np.stack((keys["follows"][later], later + start), axis=1))
+    if not seen.all():
+        missing = first + int(np.argmin(seen))
+        raise ids.WrongPartition(f"the key of row {missing} is missing in {table_of(KEYS, partition)}; stop the lane and run `penstock verify`")
+    return found, np.concatenate(follows)
+
+
+def _keys(connection: Connection[Any], partition: Partition, rest: Rest) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The keys of a partition, in pages: the sequence of the first, and they (n,) of ``KEY``."""
+    with connection.cursor() as cursor, cursor.copy(fill(_COPY_KEYS, child=table_of(KEYS, partition))) as copy:
+        copy.set_types(["int8", "bytea"])
+        for place, (first_seq, octets) in enumerate(copy.rows()):
+            yield first_seq, np.frombuffer(octets, KEY)
+            if place % _TUPLES_AT_ONCE == 0:
+                rest()
+
+
+def _follow_tuples(lane: int, follows: NDArray[np.int64]) -> Iterator[bytes]:
+    follows = follows[np.lexsort((follows[:, 1], follows[:, 0]))]
+    return (_FOLLOW.pack(3, 2, lane, 8, ref_seq, 8, seq) for ref_seq, seq in follows.tolist())
+
+
+def _copy(cursor: psycopg.Cursor[Any], statement: LiteralString, tuples: Iterator[bytes], rest: Rest) -> None:
+    """Give tuples to a binary COPY, many at once."""
+    with cursor.copy(statement) as copy:
+        copy.write(COPY_BEGIN)
+        while piece := b"".join(islice(tuples, _TUPLES_AT_ONCE)):
+            copy.write(piece)
+            rest()
+        copy.write(COPY_END)

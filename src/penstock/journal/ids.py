@@ -1,0 +1,105 @@
+"""The command ids of closed partitions: sorted, in pages of many, found by the first id of a page.
+
+A partition's ids are known all at once when it is closed, and never change; so they need no tree that grows, and a page of them
+is written in the time that an index takes for a few. See docs/journal-format.md.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+import psycopg
+from numpy.typing import NDArray
+
+Connection = psycopg.Connection[Any]
+
+#: An id as a page stores it: the id's halves, the client that sent it, and the row.
+ID: Final = np.dtype([("id_hi", "<i8"), ("id_lo", "<i8"), ("client", "<i4"), ("seq", "<i8")])
+_KEY: Final = ["id_hi", "id_lo", "client"]
+#: Ids for which a page of the database has room.
+PAGE_IDS: Final = 280
+
+COPY_PAGES: Final = "COPY journal_ids (lane, partition, first_hi, first_lo, first_client, ids) FROM STDIN (FORMAT BINARY)"
+#: The number of columns, each column's size before its value, and the size of the ids.
+_HEAD: Final = struct.Struct(">hihiqiqiqiii")
+# For each id the page in which it would lie, of each partition.
+_PAGES: Final = """
+    SELECT asked.place, page.ids
+    FROM unnest(%(places)s::int[], %(upper)s::bigint[], %(lower)s::bigint[], %(clients)s::int[]) AS asked (place, id_hi, id_lo, client)
+    CROSS JOIN unnest(%(partitions)s::bigint[]) AS part (first_seq)
+    CROSS JOIN LATERAL (
+        SELECT ids FROM journal_ids
+        WHERE lane = %(lane)s AND partition = part.first_seq
+            AND (first_hi, first_lo, first_client) <= (asked.id_hi, asked.id_lo, asked.client)
+        ORDER BY first_hi DESC, first_lo DESC, first_client DESC LIMIT 1
+    ) AS page
+"""
+_FINGERPRINTS: Final = """
+    SELECT seq, fingerprint FROM unnest(%(seqs)s::bigint[]) AS wanted (at) CROSS JOIN LATERAL journal_at(%(lane)s, wanted.at)
+"""
+#: Ids that are looked up at once: each may bring a page from each partition.
+_AT_ONCE: Final = 200
+
+
+class WrongPartition(RuntimeError):
+    """A closed partition is not what the lane wrote: rows are missing, or a command id is there twice."""
+
+
+def in_order(ids: NDArray[Any]) -> NDArray[Any]:
+    """Ids (n,) of ``ID`` in the order of the pages.
+
+    :raises WrongPartition: when a client's id is there twice.
+    """
+    ids = ids[np.argsort(ids["id_hi"], kind="stable")]
+    equal = ids["id_hi"][1:] == ids["id_hi"][:-1]
+    alike = np.append(equal, False) | np.append(False, equal)  # few: an upper half has 12 random bits and a millisecond
+    some = ids[alike]
+    ids[alike] = some = some[np.lexsort((some["client"], some["id_lo"], some["id_hi"]))]
+    twice = np.flatnonzero(some[_KEY][1:] == some[_KEY][:-1])
+    if len(twice):
+        first, second = some[twice[0]], some[twice[0] + 1]
+        raise WrongPartition(
+            f"rows {first['seq']} and {second['seq']} hold one command id (halves {first['id_hi']}, {first['id_lo']}; client "
+            f"{first['client']}); stop the lane and run `penstock verify`"
+        )
+    return ids
+
+
+def pages(lane: int, partition: int, ids: NDArray[Any]) -> Iterator[bytes]:
+    """Ids (n,) of ``ID`` in order as rows of ``COPY_PAGES``, a page each."""
+    for start in range(0, len(ids), PAGE_IDS):
+        page = ids[start : start + PAGE_IDS]
+        upper, lower, client, _ = page[0].tolist()
+        octets = page.tobytes()
+        yield _HEAD.pack(6, 2, lane, 8, partition, 8, upper, 8, lower, 4, client, len(octets)) + octets
+
+
+def find_ids(
+    connection: Connection, lane: int, asked: Sequence[tuple[int, int, int, int]], partitions: Sequence[int]
+) -> list[tuple[int, int, int]]:
+    """Look (place, client, upper and lower half of the command id) up in closed partitions; (place, seq, fingerprint) of those found.
+
+    :param partitions: the first sequence of each.
+    """
+    found = [hit for start in range(0, len(asked), _AT_ONCE) for hit in _find(connection, lane, asked[start : start + _AT_ONCE], partitions)]
+    seqs = [seq for _, seq in found]
+    fingerprints = dict(connection.execute(_FINGERPRINTS, {"lane": lane, "seqs": seqs}).fetchall()) if seqs else {}
+    return [(place, seq, fingerprints[seq]) for place, seq in found]
+
+
+def _find(
+    connection: Connection, lane: int, asked: Sequence[tuple[int, int, int, int]], partitions: Sequence[int]
+) -> Iterator[tuple[int, int]]:
+    wanted = {place: (upper, lower, client) for place, client, upper, lower in asked}
+    upper, lower, clients = (list(values) for values in zip(*wanted.values(), strict=True))
+    values = {
+        "lane": lane, "places": list(wanted), "upper": upper, "lower": lower, "clients": clients, "partitions": list(partitions),
+    }  # fmt: skip
+    with connection.cursor(binary=True) as cursor:
+        for place, octets in cursor.execute(_PAGES, values):
+            ids = np.frombuffer(octets, ID)
+            hits = ids[(ids["id_lo"] == wanted[place][1]) & (ids["id_hi"] == wanted[place][0]) & (ids["client"] == wanted[place][2])]
+            yield from ((place, seq) for seq in hits["seq"].tolist())
