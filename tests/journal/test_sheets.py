@@ -38,8 +38,12 @@ def make_rows(has_vector: list[bool], first: int = _FIRST) -> NDArray[Any]:
     return rows
 
 
-def stored(sheets: list[Sheet]) -> list[tuple[int, bytes]]:
-    return [(sheet.rows, bytes(sheet.records)) for sheet in sheets]
+def read(sheets: list[Sheet]) -> list[tuple[bytes, bytes]]:
+    """What is read of sheets, in two pieces."""
+    heads = [struct.pack(">hi", sheet.rows, len(sheet.records)) for sheet in sheets]
+    records = [bytes(sheet.records) for sheet in sheets]
+    middle = len(sheets) // 2
+    return [(b"".join(heads[part]), b"".join(records[part])) for part in (slice(middle), slice(middle, None))]
 
 
 @given(vectors, st.lists(st.integers(_FIRST - 5, _FIRST + 90), max_size=6).map(sorted))
@@ -48,7 +52,7 @@ def test_sheets_follow_one_another_and_say_what_the_rows_say(has_vector: list[bo
     sheets = sheets_of(rows, ends)
     following = [_FIRST, *(sheet.first_seq + sheet.rows for sheet in sheets)]
     assert following == [*(sheet.first_seq for sheet in sheets), _FIRST + len(rows)]
-    assert rows_of(stored(sheets)).tobytes() == rows.tobytes()
+    assert rows_of(read(sheets)).tobytes() == rows.tobytes()
     for sheet in sheets:
         assert not any(sheet.first_seq < end < sheet.first_seq + sheet.rows for end in ends), "across the end of a partition"
         some_vector = any(has_vector[sheet.first_seq - _FIRST :][: sheet.rows])
@@ -73,9 +77,11 @@ def test_sheets_become_what_copy_takes(has_vector: list[bool]) -> None:
 @pytest.mark.parametrize("cut", [1, 128, 330, 458])
 @pytest.mark.parametrize("has_vector", [True, False])
 def test_a_sheet_of_another_length_is_refused(cut: int, has_vector: bool) -> None:
-    (sheet,) = stored(sheets_of(make_rows([has_vector] * 3)))
-    with pytest.raises(ValueError, match="longer or shorter than its rows"):
-        rows_of([sheet, (sheet[0], sheet[1][:-cut])])
+    sheet, *_ = sheets_of(make_rows([has_vector] * 3))
+    short = sheet._replace(records=sheet.records[:-cut])
+    for sheets in ([short], [sheet, short], [short, sheet]):
+        with pytest.raises(ValueError, match="longer or shorter than its rows"):
+            rows_of(read(sheets))
 
 
 def test_rows_go_to_the_database_and_come_back(database: Database) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
@@ -77,7 +78,8 @@ def _rewrite_sheet(connection: Connection[Any], seq: int, lane: int, change: Cal
     """Take the sheet of a row out, and store what became of its rows, in sheets without a gap."""
     found = connection.execute(_TAKE, [lane, seq, seq]).fetchall()
     assert len(found) == 1, f"there are {len(found)} rows {seq}"
-    for run in _runs(change(rows_of([found[0][1:]]).copy())):
+    _, rows, records = found[0]
+    for run in _runs(change(rows_of([(struct.pack(">hi", rows, len(records)), records)]).copy())):
         parts = np.split(run, range(SHEET_ROWS, len(run), SHEET_ROWS))
         _put(connection, run["lane"][0].item(), [_sheet(part) for part in parts])
 

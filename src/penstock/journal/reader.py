@@ -10,7 +10,7 @@ import numpy as np
 import psycopg
 from numpy.typing import NDArray
 
-from penstock.journal.sheets import READ_SHEETS, rows_of
+from penstock.journal.sheets import READ_SHEETS, rows_of, within
 
 Connection = psycopg.Connection[Any]
 
@@ -78,8 +78,7 @@ def read_span(connection: Connection, lane: int, after: int, until: int) -> NDAr
     """The rows (n,) of ``ROW`` with ``after < seq <= until``, in order; they are not the reader's to change."""
     with connection.cursor(binary=True) as cursor:
         rows = rows_of(cursor.execute(READ_SHEETS, {"lane": lane, "after": after, "until": until}).fetchall())
-    first, end = np.searchsorted(rows["seq"], (after, until), side="right")
-    return rows[first:end]
+    return within(rows, after, until)
 
 
 def find_payments(connection: Connection, lane: int, seqs: Sequence[int], hot_first_seq: int) -> dict[int, Payment]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,11 +21,21 @@ COPY_BEGIN: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 COPY_END: Final = b"\xff\xff"
 #: What precedes a sheet's records: the number of columns, and each column's size before its value.
 _HEAD: Final = struct.Struct(">hihiqihi")
-#: What ``rows_of`` reads, in order: the sheets with rows of which ``after < seq <= until``; the first and last may have others too.
+#: Sheets in one value, by how many rows they may have. Fewer cost more for each value; many more are copied again and again while it grows.
+_PIECE_ROWS: Final = 512
+#: What ``rows_of`` reads: the sheets with rows of which ``after < seq <= until``; the first and last may have others too.
 READ_SHEETS: Final = f"""
-    SELECT rows, records FROM {TABLE}
-    WHERE lane = %(lane)s AND first_seq > %(after)s - {BARE_ROWS} AND first_seq <= %(until)s ORDER BY first_seq
+    SELECT heads, records FROM generate_series(%(after)s::bigint - {BARE_ROWS - 1}, %(until)s::bigint, {_PIECE_ROWS}) AS start
+    CROSS JOIN LATERAL (
+        SELECT string_agg(int2send(rows) || int4send(octet_length(records)), '') AS heads, string_agg(records, '') AS records
+        FROM (
+            SELECT rows, records FROM {TABLE}
+            WHERE lane = %(lane)s AND first_seq >= start AND first_seq < least(start + {_PIECE_ROWS}, %(until)s + 1) ORDER BY first_seq
+        ) AS ordered
+    ) AS piece WHERE heads IS NOT NULL
 """  # noqa: S608 - constants
+#: What is said of each sheet before the records of all.
+_SAID: Final = np.dtype([("rows", ">i2"), ("bytes", ">i4")])
 
 
 class Sheet(NamedTuple):
@@ -43,7 +52,7 @@ def sheets_of(rows: NDArray[Any], ends: Sequence[int] = ()) -> list[Sheet]:
     :param ends: in order, the first sequence behind each partition that the rows may reach.
     """
     first_seq, octets = int(rows["seq"][0]), np.ascontiguousarray(rows).view(np.uint8).data
-    vectors = [0, *accumulate((rows["feature_registry"] > 0).tolist())]  # how many rows before each have one
+    vectors = [0, *np.cumsum(rows["feature_registry"] > 0).tolist()]  # how many rows before each have one
     sheets = []
     for edge, next_edge in within_partitions(first_seq, len(rows), ends):
         for start, end in _cut(vectors, edge, next_edge):
@@ -74,25 +83,34 @@ def copy_stream(lane: int, sheets: Iterable[Sheet]) -> bytes:
     return b"".join(parts)
 
 
-def rows_of(sheets: Sequence[tuple[int, bytes]]) -> NDArray[Any]:
-    """The rows (n,) of ``ROW`` in sheets, each given by how many it has and their bytes; vectors as zeros where there is none.
+def rows_of(pieces: Sequence[tuple[bytes, bytes]]) -> NDArray[Any]:
+    """The rows (n,) of ``ROW`` in what ``READ_SHEETS`` gives, vectors as zeros where there is none.
 
     :raises ValueError: when a sheet has not the bytes that its rows need.
     """
-    counts = np.array([count for count, _ in sheets], np.int64)
-    sizes = np.array([len(records) for _, records in sheets], np.int64)
-    is_long = sizes == counts * RECORD_BYTES
-    if not (is_long | (sizes == counts * BARE_BYTES)).all():
+    said = np.frombuffer(b"".join([heads for heads, _ in pieces]), _SAID)
+    records = b"".join([octets for _, octets in pieces])
+    counts, is_long = said["rows"].astype(np.int64), said["bytes"] == said["rows"] * RECORD_BYTES
+    if not (is_long | (said["bytes"] == said["rows"] * BARE_BYTES)).all() or said["bytes"].sum() != len(records):
         raise ValueError("a sheet of the journal is longer or shorter than its rows; run `penstock verify`")
     if is_long.all():
-        return np.frombuffer(b"".join([records for _, records in sheets]), ROW)
-    rows = np.zeros(int(counts.sum()), ROW)
-    for wanted, size in ((is_long, RECORD_BYTES), (~is_long, BARE_BYTES)):
-        records = b"".join([records for (_, records), chosen in zip(sheets, wanted.tolist(), strict=True) if chosen])
-        _windows(rows.view(np.uint8).data, size, RECORD_BYTES)[np.repeat(wanted, counts)] = np.frombuffer(records, f"V{size}")
+        return np.frombuffer(records, ROW)
+    sizes = np.repeat(np.where(is_long, RECORD_BYTES, BARE_BYTES), counts)
+    starts = np.cumsum(sizes) - sizes
+    rows = np.zeros(len(sizes), ROW)
+    for size in (RECORD_BYTES, BARE_BYTES):
+        wanted = sizes == size
+        _windows(rows.view(np.uint8).data, size, RECORD_BYTES)[wanted] = _windows(records, size, 1)[starts[wanted]]
     return rows
 
 
-def _windows(octets: memoryview, size: int, step: int) -> NDArray[Any]:
-    """The first ``size`` bytes of each ``step``."""
-    return np.ndarray(len(octets) // step, f"V{size}", octets, 0, (step,))
+def within(rows: NDArray[Any], after: int, until: int) -> NDArray[Any]:
+    """Of the rows (n,) of whole sheets those with ``after < seq <= until``; others are in the first and the last sheet at most."""
+    first = np.count_nonzero(rows["seq"][:BARE_ROWS] <= after)
+    beyond = np.count_nonzero(rows["seq"][-BARE_ROWS:] > until)
+    return rows[first : len(rows) - beyond]
+
+
+def _windows(octets: bytes | memoryview, size: int, step: int) -> NDArray[Any]:
+    """The windows of ``size`` bytes, one each ``step`` bytes, as far as they lie within."""
+    return np.ndarray(max((len(octets) - size) // step + 1, 0), f"V{size}", octets, 0, (step,))

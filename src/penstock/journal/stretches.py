@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psycopg import AsyncConnection
 
-from penstock.journal.sheets import READ_SHEETS, rows_of
+from penstock.journal.sheets import READ_SHEETS, rows_of, within
 
 Connection = AsyncConnection[Any]
 #: Which rows of a stretch: bool (n,).
@@ -70,5 +70,4 @@ async def read(connection: Connection, lane: int, after: int, until: int) -> Str
     async with connection.cursor(binary=True) as cursor:
         sheets = await (await cursor.execute(READ_SHEETS, {"lane": lane, "after": after, "until": until})).fetchall()
     rows = rows_of(sheets)
-    first, end = np.searchsorted(rows["seq"], (after, until), side="right")
-    return Stretch(lane, after, until, rows[first:end])
+    return Stretch(lane, after, until, within(rows, after, until))
