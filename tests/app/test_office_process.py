@@ -263,7 +263,7 @@ def test_the_office_is_told_of_in_the_metrics(li: Bank) -> None:
 def test_the_office_cannot_write_what_is_true(installation: Installation) -> None:
     dsn = wiring.dsn(installation.settings, "penstock_office")
     with psycopg.connect(dsn, autocommit=True) as connection:
-        for statement in ("UPDATE penstock.journal SET record = ''", "DELETE FROM penstock.journal", "UPDATE penstock.lane SET epoch = 0"):
+        for statement in ("UPDATE penstock.journal_sheet SET rows = 1", "DELETE FROM penstock.journal_sheet", "UPDATE penstock.lane SET epoch = 0"):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
 

@@ -86,8 +86,8 @@ def _source(figures: Figures) -> str:
 def _bytes(figures: Figures) -> str:
     rows = [
         ("journal: the row, with its 64 features", figures.journal_heap, "for ever"),
-        ("journal: primary key (lane, seq)", figures.primary_key, "for ever"),
-        ("indices of a closed partition: command id, references", figures.id_index, "for ever"),
+        ("journal: primary key (lane, first_seq)", figures.primary_key, "for ever"),
+        ("a closed partition: sorted ids, rows that follow others", figures.id_index, "for ever"),
         ("**kept in all**", figures.kept(), "for ever"),
         ("write-ahead log", figures.wal, "until the standby or the archive has it"),
     ]
@@ -160,7 +160,7 @@ python -m penstock.app.bench.capacity docs lane.json growth.json
 """
 _BETWEEN: Final = """
 A payment is one row, and each thing that happens to it later (a refund, a label, a decision of a reviewer) another of the same size.
-A reference and metadata lie beside the row and come on top. The indices are made when a partition of `partition_rows`
+A reference and metadata lie beside the row and come on top. What is looked up in it is written down when a partition of `partition_rows`
 rows is closed; a run that closes none cannot measure them, one with `PENSTOCK_PARTITION_ROWS=100000` does. The log holds a whole page the first time that it changes after a checkpoint
 of PostgreSQL, and what the office's tails and the keeper write; its rate falls where `max_wal_size` allows rarer checkpoints.
 
@@ -177,7 +177,7 @@ be backed up once.
 _BEYOND: Final = """
 Beside customers and accounts the lane remembers devices, networks, places and pairs, as many as the settings `entities_max` and
 `pairs_max` allow: that memory is bounded whatever comes, and the longest unused are forgotten. All tables of the lane are reserved
-at the start and touched when they are needed. Each edge holds a ring of `ring_slots` commands; PostgreSQL its `shared_buffers`, and while a partition is indexed 80 B a row of it, 1 GiB at most.
+at the start and touched when they are needed. Each edge holds a ring of `ring_slots` commands; PostgreSQL its `shared_buffers`, and the keeper, while it indexes a partition, 40 B a row of it.
 
 On disk the newest checkpoints are kept (`checkpoints_kept`); unchanged pieces are shared between them.
 
