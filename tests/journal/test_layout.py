@@ -19,6 +19,9 @@ from penstock.journal import layout
 EDGES = [0, 1, 0x7FFFFF, 0x800000, 0x7F7FFFFF, 0x3F800000, 0x3F7FFFFF, 0x3DCCCCCD, 0x7F800000]
 
 
+_TODAY = "CREATE SCHEMA today; CREATE FUNCTION today.journal_at(of_lane integer, at bigint) RETURNS SETOF journal LANGUAGE SQL STABLE BEGIN ATOMIC {}; END"
+
+
 def random_rows(count: int) -> NDArray[Any]:
     """Rows (count,) of any bits, every other one without a vector; no score is NaN, which differs from itself."""
     chance = np.random.default_rng(20260301)
@@ -74,10 +77,14 @@ def test_the_view_has_the_columns_that_the_row_has_today(database: Database) -> 
     described = "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute WHERE attrelid = %s::regclass ORDER BY attnum"
     with database.connect("penstock_admin") as connection:
         connection.execute(f"CREATE VIEW today AS {layout.view_query()}")  # type: ignore[call-overload]
+        connection.execute(_TODAY.format(layout.at_query()))  # type: ignore[call-overload]
+        bodies = connection.execute("SELECT pg_get_function_sqlbody(oid) FROM pg_proc WHERE proname = 'journal_at'").fetchall()
         definitions, described_as = (
             [connection.execute(query, [view]).fetchall() for view in ("journal", "today")]
             for query in ("SELECT pg_get_viewdef(%s::regclass)", described)
         )
+    assert len(bodies) == 2
+    assert bodies[0] == bodies[1]
     assert definitions[0] == definitions[1]
     assert described_as[0] == described_as[1]
     assert dict(described_as[0]) == {

@@ -43,7 +43,23 @@ def within_partitions(first_seq: int, count: int, ends: Sequence[int]) -> Iterat
 
 
 def view_query() -> str:
-    """The query of the view ``journal``."""
+    """The query of the view ``journal``: every row of every sheet."""
+    return _query(f"FROM {TABLE} CROSS JOIN LATERAL generate_series(0, rows - 1) AS place")
+
+
+def at_query() -> str:
+    """The query of the function ``journal_at``: the row ``at`` of the lane ``of_lane``.
+
+    It is a look-up of its own for each row that is asked for (OFFSET 0): a join could be planned as a scan of all sheets, because
+    nothing is known of a hot partition's size.
+    """
+    return _query(
+        f"FROM {TABLE} CROSS JOIN LATERAL (SELECT (at - first_seq)::integer AS place) AS wanted\n"
+        f"    WHERE lane = of_lane AND first_seq > at - {BARE_ROWS} AND first_seq <= at AND place < rows OFFSET 0"
+    )
+
+
+def _query(places: str) -> str:
     columns = ",\n    ".join(f"{how} AS {name}" for name, (_, how) in computed_columns().items())
     return f"""SELECT
     lane,
@@ -53,7 +69,7 @@ def view_query() -> str:
     {columns}
 FROM (
     SELECT lane, first_seq, records, place, place * (octet_length(records) / rows) AS start, octet_length(records) / rows AS size
-    FROM {TABLE} CROSS JOIN LATERAL generate_series(0, rows - 1) AS place
+    {places}
 ) AS stored"""  # noqa: S608 - constants
 
 

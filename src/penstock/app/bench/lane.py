@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from penstock.app.bench import place
+from penstock.app.bench.behind import tails_behind
 from penstock.app.bench.budget import budget
 from penstock.app.bench.copying import copy_rows_per_second
 from penstock.app.bench.load import Load
@@ -34,13 +35,13 @@ class Plan:
     copy_seconds: float = 5.0
     warm_up_s: float = 3.0
     format: str = "arrow"
-    in_flight: int = 6
+    in_flight: int = 8
 
 
 def bench_lane(plan: Plan, say: place.Say, report: place.Report) -> dict[str, Any]:
     """Run the benchmark and return its figures."""
     with place.prepared(plan.home, plan.accounts, plan.seed, say, report) as system:
-        figures = _measure(system, plan, say)
+        figures = {**_measure(system, plan, say), "tails_behind": tails_behind(system.settings)}
         if plan.verify:
             say("Verifying the journal …")
         verified = verify(system.settings, say) if plan.verify else None

@@ -22,6 +22,7 @@ import psutil
 
 from penstock.app import local, wiring
 from penstock.app.bench import wal
+from penstock.app.bench.behind import wait_for_tails
 from penstock.app.bench.model import publish_model
 from penstock.app.bench.opening import open_accounts
 from penstock.contracts.policy import load_policy
@@ -95,7 +96,9 @@ def prepared(home: Path | None, accounts: int, seed: int, say: Say, report: Repo
             opened = accounts_file(settings, accounts, seed, report)
             opening_s = round(time.perf_counter() - begun_s, 1)
             say("Training and publishing a model …")
-            yield System(settings, access, opened, publish_model(settings, access, seed), opening_s, log, report)
+            model = publish_model(settings, access, seed)
+            wait_for_tails(settings, say)
+            yield System(settings, access, opened, model, opening_s, log, report)
 
 
 def accounts_file(settings: Settings, accounts: int, seed: int, report: Report) -> Path:

@@ -42,7 +42,7 @@ def lane(
     copy_seconds: Annotated[float, typer.Option(help="How long raw COPY is measured.", min=0.1)] = 5.0,
     warm_up: WarmUp = 3.0,
     form: Format = "arrow",
-    in_flight: InFlight = 6,
+    in_flight: InFlight = 8,
     verify: Verify = True,
     as_json: AsJson = False,
     save: Save = False,

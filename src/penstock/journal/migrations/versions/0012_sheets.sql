@@ -108,18 +108,83 @@ FROM (
 ) AS stored;
 
 -- Single rows, found by the key of their sheet: no sheet has more than 24 rows. The first one is a look-up of its own for each row that
--- is asked for (OFFSET 0): a join could be planned as a scan of all rows, because nothing is known of a hot partition's size.
+-- is asked for (OFFSET 0): a join could be planned as a scan of all sheets, because nothing is known of a hot partition's size.
 CREATE FUNCTION journal_at(of_lane integer, at bigint) RETURNS SETOF journal
 LANGUAGE SQL STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT * FROM journal WHERE lane = of_lane AND sheet > at - 24 AND sheet <= at AND seq = at OFFSET 0;
+SELECT
+    lane,
+    first_seq AS sheet,
+    first_seq + place AS seq,
+    substring(records, start + 1, size) AS record,
+    reverse(substring(records, start + 9, 8))::bigint AS time_us,
+    encode(reverse(substring(records, start + 17, 8)) || reverse(substring(records, start + 25, 8)), 'hex')::uuid AS command_id,
+    reverse(substring(records, start + 17, 8))::bigint AS id_hi,
+    reverse(substring(records, start + 25, 8))::bigint AS id_lo,
+    reverse(substring(records, start + 33, 8))::bigint AS fingerprint,
+    reverse(substring(records, start + 41, 8))::bigint AS payer_account,
+    reverse(substring(records, start + 49, 8))::bigint AS payee_account,
+    reverse(substring(records, start + 57, 8))::bigint AS amount_minor,
+    reverse(substring(records, start + 65, 8))::bigint AS held_minor,
+    reverse(substring(records, start + 73, 8))::bigint AS moved_minor,
+    reverse(substring(records, start + 81, 8))::bigint AS fee_minor,
+    reverse(substring(records, start + 89, 8))::bigint AS limit_minor,
+    reverse(substring(records, start + 97, 8))::bigint AS ref_seq,
+    reverse(substring(records, start + 105, 8))::bigint AS ref_prev_seq,
+    reverse(substring(records, start + 113, 8))::bigint AS payer_prev_seq,
+    reverse(substring(records, start + 121, 8))::bigint AS payee_prev_seq,
+    reverse(substring(records, start + 129, 8))::bigint AS fee_prev_seq,
+    reverse(substring(records, start + 137, 8))::bigint AS expires_us,
+    reverse(substring(records, start + 145, 8))::bigint AS rules_fired,
+    substring(records, start + 153, 32) AS side_hash,
+    reverse(substring(records, start + 185, 4))::integer AS client,
+    reverse(substring(records, start + 189, 4))::integer AS customer,
+    reverse(substring(records, start + 193, 4))::integer AS purse,
+    reverse(substring(records, start + 197, 4))::integer AS business_day,
+    reverse(substring(records, start + 201, 4))::integer AS limit_day,
+    reverse(substring(records, start + 205, 4))::integer AS policy_version,
+    reverse(substring(records, start + 209, 4))::integer AS pack_version,
+    reverse(substring(records, start + 213, 4))::integer AS model_version,
+    reverse(substring(records, start + 217, 4))::integer AS approval_1,
+    reverse(substring(records, start + 221, 4))::integer AS approval_2,
+    reverse(substring(records, start + 225, 4))::integer AS approval_3,
+    (CASE WHEN reverse(substring(records, start + 229, 4))::integer < 0 THEN -1::float8 ELSE 1 END * CASE ((reverse(substring(records, start + 229, 4))::integer >> 23) & 255) WHEN 0 THEN (reverse(substring(records, start + 229, 4))::integer & 8388607) * power(2::float8, -149) WHEN 255 THEN CASE (reverse(substring(records, start + 229, 4))::integer & 8388607) WHEN 0 THEN 'Infinity'::float8 ELSE 'NaN' END ELSE ((reverse(substring(records, start + 229, 4))::integer & 8388607) + 8388608) * power(2::float8, ((reverse(substring(records, start + 229, 4))::integer >> 23) & 255) - 150) END)::real AS score,
+    reverse(substring(records, start + 235, 2))::smallint AS kind,
+    reverse(substring(records, start + 237, 2))::smallint AS state,
+    reverse(substring(records, start + 239, 2))::smallint AS reason,
+    reverse(substring(records, start + 241, 2))::smallint AS payment_type,
+    reverse(substring(records, start + 243, 2))::smallint AS currency,
+    reverse(substring(records, start + 245, 2))::smallint AS tier,
+    reverse(substring(records, start + 247, 2))::smallint AS limit_count,
+    reverse(substring(records, start + 249, 2))::smallint AS verification,
+    reverse(substring(records, start + 251, 2))::smallint AS factors,
+    reverse(substring(records, start + 253, 2))::smallint AS feature_registry,
+    reverse(substring(records, start + 255, 2))::smallint AS flags,
+    reverse(substring(records, start + 257, 8))::bigint AS from_us,
+    reverse(substring(records, start + 265, 8))::bigint AS left_minor,
+    reverse(substring(records, start + 273, 4))::integer AS maker,
+    reverse(substring(records, start + 277, 2))::smallint AS option,
+    reverse(substring(records, start + 279, 8))::bigint AS instrument,
+    reverse(substring(records, start + 287, 8))::bigint AS device,
+    reverse(substring(records, start + 295, 8))::bigint AS network,
+    reverse(substring(records, start + 303, 8))::bigint AS place,
+    reverse(substring(records, start + 311, 8))::bigint AS category,
+    reverse(substring(records, start + 319, 4))::integer AS latitude_e4,
+    reverse(substring(records, start + 323, 4))::integer AS longitude_e4,
+    reverse(substring(records, start + 327, 2))::smallint AS channel,
+    reverse(substring(records, start + 329, 2))::smallint AS was,
+    CASE WHEN reverse(substring(records, start + 253, 2))::smallint > 0 THEN substring(records, start + 331, 128) END AS features
+FROM (
+    SELECT lane, first_seq, records, place, place * (octet_length(records) / rows) AS start, octet_length(records) / rows AS size
+    FROM journal_sheet CROSS JOIN LATERAL (SELECT (at - first_seq)::integer AS place) AS wanted
+    WHERE lane = of_lane AND first_seq > at - 24 AND first_seq <= at AND place < rows OFFSET 0
+) AS stored;
 END;
 
 CREATE FUNCTION journal_between(of_lane integer, after bigint, until bigint) RETURNS SETOF journal
 LANGUAGE SQL STABLE PARALLEL SAFE
 BEGIN ATOMIC
-    SELECT * FROM journal
-    WHERE lane = of_lane AND sheet > after - 24 AND sheet <= until AND seq > after AND seq <= until;
+SELECT * FROM journal WHERE lane = of_lane AND sheet > after - 24 AND sheet <= until AND seq > after AND seq <= until;
 END;
 
 -- Who could read the view reads the new one and what is stored, who could write into the table writes into the new one.
