@@ -69,17 +69,17 @@ def test_ids_and_follow_ups_of_closed_partitions_are_found(database: Database) -
 @given(st.lists(st.tuples(st.sampled_from([_LEAST, -1, 0, 1, _MOST]), st.integers(-2, 2), st.integers(0, 2)), min_size=1, max_size=40, unique=True))
 def test_ids_come_into_order_whatever_they_share(keys: list[tuple[int, int, int]]) -> None:
     given_ids = np.array([(*key, seq) for seq, key in enumerate(keys)], ID)
-    assert ids.in_order(given_ids)[["id_hi", "id_lo", "client"]].tolist() == sorted(keys)
+    assert given_ids[ids.order_of(given_ids)][["id_hi", "id_lo", "client"]].tolist() == sorted(keys)
     for key in keys:
         with pytest.raises(WrongPartition, match="hold one command id"):
-            ids.in_order(np.append(given_ids, np.array([(*key, 99)], ID)))
+            ids.order_of(np.append(given_ids, np.array([(*key, 99)], ID)))
 
 
 @pytest.mark.parametrize("count", [1, PAGE_IDS, PAGE_IDS + 1])
 def test_a_page_holds_as_many_ids_as_it_has_room_for(count: int) -> None:
     found = np.zeros(count, ID)
     found["id_lo"] = range(count)
-    pages = list(ids.pages(0, 1, found))
+    pages = list(ids.pages(0, 1, found, np.arange(count)))
     assert [len(page) for page in pages] == [56 + 28 * min(count - start, PAGE_IDS) for start in range(0, count, PAGE_IDS)]
     assert max(map(len, pages)) < 8_192 - 72
 

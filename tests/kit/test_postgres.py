@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

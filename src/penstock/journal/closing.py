@@ -68,11 +68,11 @@ def _close(connection: Connection[Any], partition: Partition, rest: Rest) -> boo
         if _is_indexed(connection, partition):  # and so emptied
             return False
         raise
-    sorted_ids = ids.in_order(found)
+    order = ids.order_of(found)
     with connection.transaction(), connection.cursor() as cursor:
         if cursor.execute(_MINE, [lane, first]).fetchone() != (False,):
             return False
-        _copy(cursor, ids.COPY_PAGES, ids.pages(lane, first, sorted_ids), rest)
+        _copy(cursor, ids.COPY_PAGES, ids.pages(lane, first, found, order), rest)
         _copy(cursor, _COPY_FOLLOWS, _follow_tuples(lane, follows), rest)
         cursor.execute(_MARK, {"lane": lane, "first": first, "end": end})
         cursor.execute(fill(_EMPTY, child=table_of(KEYS, partition)))

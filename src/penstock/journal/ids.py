@@ -18,6 +18,7 @@ Connection = psycopg.Connection[Any]
 
 #: An id as a page stores it: the id's halves, the client that sent it, and the row.
 ID: Final = np.dtype([("id_hi", "<i8"), ("id_lo", "<i8"), ("client", "<i4"), ("seq", "<i8")])
+_ID: Final = struct.Struct("<qqiq")
 _KEY: Final = ["id_hi", "id_lo", "client"]
 #: Ids for which a page of the database has room.
 PAGE_IDS: Final = 280
@@ -48,16 +49,19 @@ class WrongPartition(RuntimeError):
     """A closed partition is not what the lane wrote: rows are missing, or a command id is there twice."""
 
 
-def in_order(ids: NDArray[Any]) -> NDArray[Any]:
-    """Ids (n,) of ``ID`` in the order of the pages.
+def order_of(ids: NDArray[Any]) -> NDArray[np.intp]:
+    """The places (n,) of ids (n,) of ``ID`` in the order of the pages.
 
     :raises WrongPartition: when a client's id is there twice.
     """
-    ids = ids[np.argsort(ids["id_hi"], kind="stable")]
-    equal = ids["id_hi"][1:] == ids["id_hi"][:-1]
-    alike = np.append(equal, False) | np.append(False, equal)  # few: an upper half has 12 random bits and a millisecond
-    some = ids[alike]
-    ids[alike] = some = some[np.lexsort((some["client"], some["id_lo"], some["id_hi"]))]
+    upper = np.ascontiguousarray(ids["id_hi"])
+    order = np.argsort(upper, kind="stable")
+    equal = np.diff(upper[order]) == 0
+    alike = np.flatnonzero(np.append(equal, False) | np.append(False, equal))  # few: an upper half is a millisecond and 12 random bits
+    places = order[alike]
+    some = ids[places]
+    sorted_again = np.lexsort((some["client"], some["id_lo"], some["id_hi"]))
+    order[alike], some = places[sorted_again], some[sorted_again]
     twice = np.flatnonzero(some[_KEY][1:] == some[_KEY][:-1])
     if len(twice):
         first, second = some[twice[0]], some[twice[0] + 1]
@@ -65,16 +69,16 @@ def in_order(ids: NDArray[Any]) -> NDArray[Any]:
             f"rows {first['seq']} and {second['seq']} hold one command id (halves {first['id_hi']}, {first['id_lo']}; client "
             f"{first['client']}); stop the lane and run `penstock verify`"
         )
-    return ids
+    return order
 
 
-def pages(lane: int, partition: int, ids: NDArray[Any]) -> Iterator[bytes]:
-    """Ids (n,) of ``ID`` in order as rows of ``COPY_PAGES``, a page each."""
-    for start in range(0, len(ids), PAGE_IDS):
-        page = ids[start : start + PAGE_IDS]
-        upper, lower, client, _ = page[0].tolist()
-        octets = page.tobytes()
-        yield _HEAD.pack(6, 2, lane, 8, partition, 8, upper, 8, lower, 4, client, len(octets)) + octets
+def pages(lane: int, partition: int, ids: NDArray[Any], order: NDArray[np.intp]) -> Iterator[bytes]:
+    """Ids (n,) of ``ID`` as rows of ``COPY_PAGES``, a page each; ``order``: their places in order."""
+    octets = ids.view(f"V{ID.itemsize}")  # taken as plain bytes, which costs numpy a sixth of what fields do
+    for start in range(0, len(order), PAGE_IDS):
+        page = octets.take(order[start : start + PAGE_IDS]).tobytes()
+        upper, lower, client, _ = _ID.unpack_from(page)
+        yield _HEAD.pack(6, 2, lane, 8, partition, 8, upper, 8, lower, 4, client, len(page)) + page
 
 
 def find_ids(
