@@ -69,6 +69,8 @@ def _close(connection: Connection[Any], partition: Partition, rest: Rest) -> boo
             return False
         raise
     order = ids.order_of(found)
+    for parent, key in PARENTS.items():
+        connection.execute(fill(_ANALYZE, child=table_of(parent, partition), key=key))
     with connection.transaction(), connection.cursor() as cursor:
         if cursor.execute(_MINE, [lane, first]).fetchone() != (False,):
             return False
@@ -76,8 +78,6 @@ def _close(connection: Connection[Any], partition: Partition, rest: Rest) -> boo
         _copy(cursor, _COPY_FOLLOWS, _follow_tuples(lane, follows), rest)
         cursor.execute(_MARK, {"lane": lane, "first": first, "end": end})
         cursor.execute(fill(_EMPTY, child=table_of(KEYS, partition)))
-    for parent, key in PARENTS.items():
-        connection.execute(fill(_ANALYZE, child=table_of(parent, partition), key=key))
     return True
 
 
