@@ -1,7 +1,7 @@
 """What closing a partition needs of each row, apart from the rows: their ids, and which payment they follow.
 
 The table ``journal_key`` holds it for the partitions that are not closed yet: with 28 bytes of a row instead of all of them, a partition
-is closed in a fifth of the time. When it is closed they are dropped. See docs/journal-format.md.
+is closed in a quarter of the time. When it is closed they are dropped. See docs/journal-format.md.
 """
 
 from __future__ import annotations

@@ -194,7 +194,7 @@ def _settings(home: Path, shared_buffers_mb: int, wal_mb: int) -> dict[str, str]
         "autovacuum_max_workers": "2",
         "autovacuum_naptime": "15s",
         "jit": "off",
-        "client_connection_check_interval": "5s",  # an index build ends with the keeper that asked for it
+        "client_connection_check_interval": "5s",  # a long statement, such as freezing a partition, ends with who asked for it
         "io_method": "sync",  # no extra processes: the hot path writes
         "timezone": "UTC",
         "log_timezone": "UTC",
