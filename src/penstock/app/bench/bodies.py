@@ -19,7 +19,7 @@ _PAYMENT: Final = (
     '"device":"%s","network":"%s","channel":"%s"}'
 )
 _HOLES: Final = {
-    "id": "@@@@@@@@-@@@@-@@@@-@@@@-@@@@@@@@@@@@", "payer": "#" * 17, "payee": "$" * 17, "amount": "!" * 3,
+    "id": "@@@@@@@@-@@@@-@@@@-@@@@-@@@@@@@@@@@@", "payer": "#" * 17, "payee": "$" * 17, "amount": "!" * 5,
     "device": "?" * 13, "network": "^" * 15, "channel": "~" * 3,
 }  # fmt: skip
 #: All of one width.
@@ -48,7 +48,7 @@ class Template:
         for name, letters in values.items():
             rows[:, self._places[name]] = letters
         first = self._places["amount"].start
-        for place, unit in enumerate((100, 10, 1)):
+        for place, unit in enumerate((10_000, 1000, 100, 10, 1)):
             rows[:, first + place] = payments.amounts_minor // unit % 10 + ord("0")
         return rows
 
