@@ -18,6 +18,7 @@ from support.database import Database
 from penstock.app.keeper import Freezer, index_closed, keep_ahead, repeat
 from penstock.app.resting import Resting
 from penstock.journal import partitions
+from penstock.journal.gathering import Gathering
 from penstock.journal.heads import HeadSigner, read_heads
 from penstock.journal.ids import find_ids
 from penstock.kit import postgres
@@ -52,11 +53,11 @@ def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings
     ]
 
 
-def test_closed_partitions_are_indexed_and_the_ids_are_found(database: Database, settings: Settings) -> None:
+def test_closed_partitions_are_indexed_and_the_ids_are_found(database: Database) -> None:
     fill(database, 2_500)
     place_lane(database, 2_500)
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        index_closed(settings, Resting(), connection)
+        index_closed(Gathering(0), Resting(), connection)
         done = connection.execute("SELECT first_seq FROM journal_partition WHERE indexed ORDER BY 1").fetchall()
         found = find_ids(connection, 0, [(5, 0, 0, 1_700), (6, 0, 0, 2_400)], [1, 1_001])
     assert done == [(1,), (1_001,)]
@@ -68,7 +69,7 @@ def test_closed_partitions_are_frozen_when_the_lane_is_quiet_or_too_many_wait(da
     place_lane(database, 3_500)
     freezer = Freezer(replace(settings, quiet_rows_per_second=10, quiet_s=5, unfrozen_partitions_max=2))
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        index_closed(settings, Resting(), connection)
+        index_closed(Gathering(0), Resting(), connection)
         assert [part.first_seq for part in partitions.unfrozen(connection, 0)] == [1, 1_001, 2_001]
         frozen = freezer.step(connection, 100.0)
         assert frozen is not None, "three wait, two may"

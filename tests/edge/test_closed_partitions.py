@@ -8,6 +8,7 @@ from support.database import PARTITION_ROWS, Database
 from support.edge import Api, World, new_id, pay, until
 
 from penstock.journal import closing
+from penstock.journal.gathering import Gathering
 
 
 def test_an_old_payment_is_read_and_repeated_from_the_journal(world: World, database: Database) -> None:
@@ -79,4 +80,4 @@ def _index_closed(world: World, database: Database) -> None:
     lane = world.settings.lane
     with database.connect("penstock_keeper", autocommit=True) as connection:
         last_seq = world.process._lane.last_seq
-        assert closing.close_and_index(connection, lane, last_seq)
+        assert closing.close_and_index(connection, Gathering(lane), last_seq)

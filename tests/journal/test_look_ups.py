@@ -14,6 +14,7 @@ from support.database import Database
 from penstock.app.lane_start import connect_lane
 from penstock.contracts.row import ROW
 from penstock.journal import closing, ids, partitions, reader
+from penstock.journal.gathering import Gathering
 
 #: Enough that the planner has a reason to use an index.
 PARTITION_ROWS = 10_000
@@ -44,7 +45,7 @@ def lane(database: Database, rows: Any) -> Iterator[psycopg.Connection]:
     with database.connect() as connection:
         planting.insert_rows(connection, rows)
     with database.connect("penstock_keeper", autocommit=True) as keeper:
-        assert len(closing.close_and_index(keeper, LANE, ROWS)) == 3
+        assert len(closing.close_and_index(keeper, Gathering(LANE), ROWS)) == 3
     with connect_lane(database.dsn()) as connection:
         yield connection
 

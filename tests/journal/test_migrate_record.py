@@ -15,6 +15,7 @@ from review.stories import life
 from support.database import Database
 
 from penstock.journal import closing, partitions, reader
+from penstock.journal.gathering import Gathering
 from penstock.journal.keys import keys_of
 from penstock.journal.migrate import migrate
 from penstock.kit import postgres
@@ -113,12 +114,12 @@ def test_it_goes_on_as_a_new_one_would(old: Database, journal: JournalMaker) -> 
     migrate(old.dsn(postgres.ADMIN))
     with old.connect("penstock_keeper", autocommit=True) as connection:
         made = partitions.ensure_ahead(connection, 0, len(journal.rows), _PARTITION_ROWS, 3)
-        closed = closing.close_and_index(connection, 0, len(journal.rows))
+        closed = closing.close_and_index(connection, Gathering(0), len(journal.rows))
         written = [connection.execute(table).fetchall() for table in _LOOK_UPS]
         connection.execute("DELETE FROM journal_ids; DELETE FROM journal_follow; UPDATE journal_partition SET indexed = false")
         keys = keys_of(reader.read_span(connection, 0, 0, closed[-1].end_seq - 1), range(1, closed[-1].end_seq, _PARTITION_ROWS))
         connection.cursor().executemany("INSERT INTO journal_key VALUES (0, %s, %s)", keys)
-        closing.close_and_index(connection, 0, len(journal.rows))
+        closing.close_and_index(connection, Gathering(0), len(journal.rows))
         same = [connection.execute(table).fetchall() for table in _LOOK_UPS]
     assert len(made) == 2
     assert [partition.first_seq for partition in closed] == list(range(41, len(journal.rows) - 18, _PARTITION_ROWS))

@@ -13,6 +13,7 @@ from review.verifying import Verify, change, store
 from support.database import Database
 
 from penstock.journal import closing, partitions
+from penstock.journal.gathering import Gathering
 
 LANE = 3
 #: Ids for more than a page, and whole sheets of the rows of a batch.
@@ -77,7 +78,7 @@ def closed(emptied: Database, journal: JournalMaker) -> Iterator[None]:
     with emptied.connect("penstock_admin") as connection:
         connection.cursor().executemany("INSERT INTO journal_key VALUES (%s, %s, %s)", keys)
     with emptied.connect("penstock_keeper", autocommit=True) as connection:
-        assert len(closing.close_and_index(connection, LANE, ROWS)) == 2
+        assert len(closing.close_and_index(connection, Gathering(LANE), ROWS)) == 2
     yield
     change(emptied, "UPDATE journal_partition SET indexed = false")
 

@@ -17,6 +17,7 @@ from penstock.contracts.commands import COMMAND, Kind, PaymentType
 from penstock.contracts.ids import make_uuid7, split_uuid
 from penstock.contracts.policy import FeeRule, LimitRule, Policy
 from penstock.journal import closing, partitions, reader
+from penstock.journal.gathering import Gathering
 from penstock.kit.settings import Settings
 from penstock.process.lane import Lane
 from penstock.state.tables import State
@@ -160,7 +161,7 @@ def close_partitions(database: Database, lane: Lane) -> None:
     """Give every full partition its index, as the keeper does, and let the lane forget it."""
     number, rows = lane.settings.lane, lane.settings.partition_rows
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        closing.close_and_index(connection, number, lane.last_seq)
+        closing.close_and_index(connection, Gathering(number), lane.last_seq)
     with database.connect("penstock_keeper") as connection:
         partitions.ensure_ahead(connection, number, lane.last_seq, rows, 3)
     lane.learn_partitions(reader.read_partitions(lane.writer.connection, number))

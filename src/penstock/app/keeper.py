@@ -22,6 +22,7 @@ from psycopg import Connection
 from penstock.app import wiring
 from penstock.app.resting import Resting
 from penstock.journal import closing, partitions
+from penstock.journal.gathering import Gathering
 from penstock.journal.heads import HeadSigner
 from penstock.journal.ids import WrongPartition
 from penstock.kit import db
@@ -62,14 +63,16 @@ def keep_ahead(settings: Settings, signer: HeadSigner, resting: Resting, connect
         signer.sign(settings.lane, last_seq, bytes(position[1]), position[2], wiring.clock_us())
 
 
-def index_closed(settings: Settings, resting: Resting, connection: Connection[Any]) -> None:
-    """Index the partitions that the lane has left; one round."""
-    position = connection.execute(_POSITION, [settings.lane]).fetchone()
-    if position is None or not partitions.closed(connection, settings.lane, position[0]):
+def index_closed(gathering: Gathering, resting: Resting, connection: Connection[Any]) -> None:
+    """Index the partitions that the lane has left, and gather the keys of the one that it fills; one round."""
+    position = connection.execute(_POSITION, [gathering.lane]).fetchone()
+    if position is None:
         return
     resting.begin()
-    for partition in closing.close_and_index(connection, settings.lane, position[0], resting.rest):
+    for partition in closing.close_and_index(connection, gathering, position[0], resting.rest):
         log.info("partition indexed", lane=partition.lane, first_seq=partition.first_seq)
+    if (filled := partitions.filled(connection, gathering.lane, position[0])) is not None:
+        gathering.of(filled).gather(connection, position[0], resting.rest)
 
 
 class Freezer:
@@ -154,17 +157,17 @@ def run(settings: Settings, stop: threading.Event) -> None:
 
 
 def _index(settings: Settings, resting: Resting, stop: threading.Event) -> None:
-    freezer = Freezer(settings)
+    freezer, gathering = Freezer(settings), Gathering(settings.lane)
     try:
-        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, freezer, resting, c), _INDEX_PAUSE_S, stop)
+        repeat(lambda: _connect_quietly(settings), lambda c: _tidy(settings, gathering, freezer, resting, c), _INDEX_PAUSE_S, stop)
     except DatabaseGone:
         stop.set()
     except WrongPartition:
         log.exception("the journal is wrong; indexing stops until the keeper is started again")
 
 
-def _tidy(settings: Settings, freezer: Freezer, resting: Resting, connection: Connection[Any]) -> None:
-    index_closed(settings, resting, connection)
+def _tidy(settings: Settings, gathering: Gathering, freezer: Freezer, resting: Resting, connection: Connection[Any]) -> None:
+    index_closed(gathering, resting, connection)
     if (frozen := freezer.step(connection, time.monotonic())) is not None:
         log.info("partition frozen", lane=frozen.lane, first_seq=frozen.first_seq)
     if forgotten := forget_keys(settings, connection, datetime.now(UTC)):

@@ -6,7 +6,7 @@ Run by the keeper as ``penstock_keeper``. The lane forgets the ids of a partitio
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any, Final, LiteralString
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from psycopg import Connection
 
 from penstock.journal import ids
-from penstock.journal.keys import KEY
+from penstock.journal.gathering import Gathered, Gathering, Rest, never
 from penstock.journal.partitions import KEYS, PARENTS, Partition, closed, fill, table_of
 from penstock.journal.sheets import COPY_BEGIN, COPY_END
 
@@ -33,49 +33,44 @@ _MARK: Final = """
 """
 # What is planned by, without the rows themselves.
 _ANALYZE: Final = "ANALYZE {child} (lane, {key})"
-_COPY_KEYS: Final = "COPY (SELECT first_seq, keys FROM {child}) TO STDOUT (FORMAT BINARY)"
 _EMPTY: Final = "TRUNCATE {child}"
 #: A tuple of ``_COPY_FOLLOWS``: the number of columns, and each column's size before its value.
 _FOLLOW: Final = struct.Struct(">hihiqiq")
-#: Tuples, each a page of ids or keys, that are read or written at once: about a millisecond of work.
+#: Tuples, most of them a page of ids, that are written at once: about a millisecond of work.
 _TUPLES_AT_ONCE: Final = 64
 
-Rest = Callable[[], None]
 
-
-def _never() -> None:
-    return
-
-
-def close_and_index(connection: Connection[Any], lane: int, last_seq: int, rest: Rest = _never) -> list[Partition]:
+def close_and_index(connection: Connection[Any], gathering: Gathering, last_seq: int, rest: Rest = never) -> list[Partition]:
     """Index and mark the partitions whose rows are all committed. Slow; may be broken off anywhere.
 
     :param connection: as penstock_keeper, in autocommit mode, without statement time-out.
+    :param gathering: what is known of the keys; what is not is read now.
     :param last_seq: the last committed row of the lane.
     :param rest: called after each piece of work: others may have more urgent things to do.
     :return: the partitions that were closed.
     :raises WrongPartition: when rows are missing or a command id is there twice; the partition stays unmarked.
     """
-    return [partition for partition in closed(connection, lane, last_seq) if _close(connection, partition, rest)]
+    return [
+        partition for partition in closed(connection, gathering.lane, last_seq) if _close(connection, gathering.of(partition), rest)
+    ]
 
 
-def _close(connection: Connection[Any], partition: Partition, rest: Rest) -> bool:
+def _close(connection: Connection[Any], gathered: Gathered, rest: Rest) -> bool:
     """Index a partition and mark it; false when another session has done so meanwhile."""
-    lane, first, end = partition
+    lane, first, end = partition = gathered.partition
     try:
-        found, follows = _read(connection, partition, rest)
+        gathered.gather(connection, end - 1, rest)
     except ids.WrongPartition:
         if _is_indexed(connection, partition):  # and so emptied
             return False
         raise
-    order = ids.order_of(found)
     for parent, key in PARENTS.items():
         connection.execute(fill(_ANALYZE, child=table_of(parent, partition), key=key))
     with connection.transaction(), connection.cursor() as cursor:
         if cursor.execute(_MINE, [lane, first]).fetchone() != (False,):
             return False
-        _copy(cursor, ids.COPY_PAGES, ids.pages(lane, first, found, order), rest)
-        _copy(cursor, _COPY_FOLLOWS, _follow_tuples(lane, follows), rest)
+        _copy(cursor, ids.COPY_PAGES, ids.pages(lane, first, gathered.in_order(rest)), rest)
+        _copy(cursor, _COPY_FOLLOWS, _follow_tuples(lane, gathered.follows()), rest)
         cursor.execute(_MARK, {"lane": lane, "first": first, "end": end})
         cursor.execute(fill(_EMPTY, child=table_of(KEYS, partition)))
     return True
@@ -85,38 +80,7 @@ def _is_indexed(connection: Connection[Any], partition: Partition) -> bool:
     return connection.execute(_INDEXED, [partition.lane, partition.first_seq]).fetchone() == (True,)
 
 
-def _read(connection: Connection[Any], partition: Partition, rest: Rest) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """The ids (n,) of ``ID`` of a partition, and its rows that follow others of their payment (m, 2): the first one, and they.
-
-    :raises WrongPartition: when rows are missing.
-    """
-    _, first, end = partition
-    found, follows, seen = np.empty(end - first, ids.ID), [np.empty((0, 2), np.int64)], np.zeros(end - first, np.bool_)
-    for start, keys in _keys(connection, partition, rest):
-        part = slice(start - first, start - first + len(keys))
-        for name in ("id_hi", "id_lo", "client"):
-            found[name][part] = keys[name]
-        found["seq"][part], seen[part] = np.arange(start, start + len(keys)), True
-        later = np.flatnonzero(keys["follows"])
-        follows.append(np.stack((keys["follows"][later], later + start), axis=1))
-    if not seen.all():
-        missing = first + int(np.argmin(seen))
-        raise ids.WrongPartition(f"the key of row {missing} is missing in {table_of(KEYS, partition)}; stop the lane and run `penstock verify`")
-    return found, np.concatenate(follows)
-
-
-def _keys(connection: Connection[Any], partition: Partition, rest: Rest) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The keys of a partition, in pages: the sequence of the first, and they (n,) of ``KEY``."""
-    with connection.cursor() as cursor, cursor.copy(fill(_COPY_KEYS, child=table_of(KEYS, partition))) as copy:
-        copy.set_types(["int8", "bytea"])
-        for place, (first_seq, octets) in enumerate(copy.rows()):
-            yield first_seq, np.frombuffer(octets, KEY)
-            if place % _TUPLES_AT_ONCE == 0:
-                rest()
-
-
 def _follow_tuples(lane: int, follows: NDArray[np.int64]) -> Iterator[bytes]:
-    follows = follows[np.lexsort((follows[:, 1], follows[:, 0]))]
     return (_FOLLOW.pack(3, 2, lane, 8, ref_seq, 8, seq) for ref_seq, seq in follows.tolist())
 
 

@@ -14,8 +14,9 @@ from penstock.journal.layout import TABLE
 
 #: The partitioned tables, and what their keys count beside the lane.
 PARENTS: Final = {TABLE: "first_seq", "journal_side": "seq"}
-#: The third one has no key: it is written in order, read whole, and emptied when a partition is closed.
+#: The third one is emptied when a partition is closed.
 KEYS: Final = "journal_key"
+_ALL: Final = {**PARENTS, KEYS: "first_seq"}
 
 # No CHECK constraint: the table is empty when it is attached, and a constraint would be evaluated for
 # each row afterwards. No autovacuum: it would analyse again and again what grows; a closed partition is analysed and
@@ -35,6 +36,10 @@ _CLOSED: Final = """
     WHERE lane = %s AND end_seq - 1 <= %s AND NOT indexed ORDER BY first_seq
 """
 _FREEZE: Final = "VACUUM (FREEZE) {child}"
+_FILLED: Final = """
+    SELECT first_seq, end_seq FROM journal_partition
+    WHERE lane = %(lane)s AND first_seq <= %(last_seq)s AND %(last_seq)s < end_seq AND NOT indexed
+"""
 _UNFROZEN: Final = "SELECT first_seq, end_seq FROM journal_partition WHERE lane = %s AND indexed AND NOT frozen ORDER BY first_seq"
 _MARK_FROZEN: Final = "UPDATE journal_partition SET frozen = true WHERE lane = %s AND first_seq = %s"
 
@@ -81,6 +86,12 @@ def closed(connection: Connection[Any], lane: int, last_seq: int) -> list[Partit
     return [Partition(lane, first, end) for first, end in connection.execute(_CLOSED, [lane, last_seq]).fetchall()]
 
 
+def filled(connection: Connection[Any], lane: int, last_seq: int) -> Partition | None:
+    """The partition that the lane fills, None = it has just left one and there is no row in the next."""
+    found = connection.execute(_FILLED, {"lane": lane, "last_seq": last_seq}).fetchone()
+    return None if found is None else Partition(lane, *found)
+
+
 def unfrozen(connection: Connection[Any], lane: int) -> list[Partition]:
     """The closed partitions that have not been frozen, in order."""
     return [Partition(lane, first, end) for first, end in connection.execute(_UNFROZEN, [lane]).fetchall()]
@@ -98,11 +109,10 @@ def freeze(connection: Connection[Any], partition: Partition) -> None:
 
 def _make(connection: Connection[Any], partition: Partition) -> None:
     lane, first, end = partition
-    for parent in (*PARENTS, KEYS):
+    for parent, key in _ALL.items():
         child = table_of(parent, partition)
         connection.execute(fill(_MAKE, child=child, parent=parent))
-        if parent in PARENTS:
-            connection.execute(fill(_KEY, child=child, key=PARENTS[parent]))
+        connection.execute(fill(_KEY, child=child, key=key))
         connection.execute(fill(_ATTACH, child=child, parent=parent, lane=lane, first=first, end=end))
     connection.execute(_RECORD, partition)
 
