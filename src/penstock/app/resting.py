@@ -14,9 +14,9 @@ from typing import Final
 #: (``GENERATIONS`` in ``state/layout.py``).
 _MOST_WAITING: Final = 1
 #: A rest lasts so many times what the piece before it took.
-_RESTS: Final = 5.0
+_RESTS: Final = 8.0
 #: Never longer: a piece that took long had to wait for something.
-_LONGEST_S: Final = 0.02
+_LONGEST_S: Final = 0.03
 
 
 class Resting:

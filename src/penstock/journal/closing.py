@@ -31,7 +31,8 @@ _MARK: Final = """
         indexed = true
     WHERE lane = %(lane)s AND first_seq = %(first)s
 """
-# What is planned by, without the rows themselves.
+# What is planned by, without the rows themselves. Keys lie evenly: a tenth of the usual sample says as much, and takes 0.1 s instead of 1 s.
+_SAMPLE: Final = "SET LOCAL default_statistics_target = 10"
 _ANALYZE: Final = "ANALYZE {child} (lane, {key})"
 _EMPTY: Final = "TRUNCATE {child}"
 #: A tuple of ``_COPY_FOLLOWS``: the number of columns, and each column's size before its value.
@@ -64,8 +65,7 @@ def _close(connection: Connection[Any], gathered: Gathered, rest: Rest) -> bool:
         if _is_indexed(connection, partition):  # and so emptied
             return False
         raise
-    for parent, key in PARENTS.items():
-        connection.execute(fill(_ANALYZE, child=table_of(parent, partition), key=key))
+    _analyze(connection, partition)
     with connection.transaction(), connection.cursor() as cursor:
         if cursor.execute(_MINE, [lane, first]).fetchone() != (False,):
             return False
@@ -74,6 +74,13 @@ def _close(connection: Connection[Any], gathered: Gathered, rest: Rest) -> bool:
         cursor.execute(_MARK, {"lane": lane, "first": first, "end": end})
         cursor.execute(fill(_EMPTY, child=table_of(KEYS, partition)))
     return True
+
+
+def _analyze(connection: Connection[Any], partition: Partition) -> None:
+    with connection.transaction():
+        connection.execute(_SAMPLE)
+        for parent, key in PARENTS.items():
+            connection.execute(fill(_ANALYZE, child=table_of(parent, partition), key=key))
 
 
 def _is_indexed(connection: Connection[Any], partition: Partition) -> bool:

@@ -6,6 +6,7 @@ import json
 import mmap
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -28,6 +29,10 @@ from penstock.state.tables import Capacity, Int64, State, forget_partition, rese
 _log = structlog.get_logger("recovery")
 #: Formats that can be read: in the first one segments are not packed.
 _READABLE: Final = (1, FORMAT)
+#: The table that tells which entries of the id tables are still wanted.
+_FIRST: Final = "generations"
+#: Tables that are filled at the same time: most of it is memory that comes by and is written, without the GIL.
+_LOADERS: Final = 2
 
 
 class BadCheckpoint(Exception):
@@ -144,13 +149,22 @@ def check_manifest(
 
 
 def _load_segments(folder: Path, manifest: dict[str, Any], state: State) -> int:
-    """Fill the tables; the sequence from which rows must be replayed."""
+    """Fill the tables, several at once; the sequence from which rows must be replayed."""
     same = manifest["layout_hash"] == layout_hash()
-    # Generations first: they tell which entries of the id tables are still wanted. What a piece gained comes after it.
-    for segment in sorted(manifest["segments"], key=lambda segment: segment["table"] != "generations"):
-        names = manifest["layout"][segment["table"]]
-        columns = None if same else _columns(segment["table"], names)
-        _fill(state, segment, _read(folder, segment), len(names), columns)
+    tables: dict[str, list[Entry]] = {}
+    for segment in manifest["segments"]:
+        tables.setdefault(segment["table"], []).append(segment)
+
+    def load(table: str) -> None:
+        names = manifest["layout"][table]
+        columns = None if same else _columns(table, names)
+        for segment in tables[table]:  # in order: what a piece gained comes after it
+            _fill(state, segment, _read(folder, segment), len(names), columns)
+
+    load(_FIRST)
+    rest = sorted(tables.keys() - {_FIRST}, key=lambda table: -sum(segment["bytes"] for segment in tables[table]))
+    with ThreadPoolExecutor(_LOADERS, "load") as loaders:
+        list(loaders.map(load, rest))
     return min(segment["seq"] for segment in manifest["segments"])
 
 
