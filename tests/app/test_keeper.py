@@ -21,6 +21,7 @@ from penstock.journal import partitions
 from penstock.journal.gathering import Gathering
 from penstock.journal.heads import HeadSigner, read_heads
 from penstock.journal.ids import find_ids
+from penstock.journal.touching import Touching
 from penstock.kit import postgres
 from penstock.kit.settings import Settings, load_settings
 
@@ -45,7 +46,7 @@ def test_a_round_attaches_what_is_missing_and_signs(database: Database, settings
     place_lane(database, 10_500)
     signer = HeadSigner(settings.home / "heads", Ed25519PrivateKey.generate())
     with database.connect("penstock_keeper", autocommit=True) as connection:
-        keep_ahead(settings, signer, Resting(), connection)
+        keep_ahead(settings, signer, Resting(), Touching(), connection)
         last = connection.execute("SELECT max(end_seq) FROM journal_partition").fetchone()
     assert last == (13_001,)
     assert [(head.seq, head.digest, head.time_us) for head in read_heads(settings.home / "heads")] == [

@@ -25,6 +25,7 @@ from penstock.journal import closing, partitions
 from penstock.journal.gathering import Gathering
 from penstock.journal.heads import HeadSigner
 from penstock.journal.ids import WrongPartition
+from penstock.journal.touching import Touching
 from penstock.kit import db
 from penstock.kit.settings import Settings
 from penstock.kit.telemetry import set_up_logging
@@ -50,8 +51,8 @@ class DatabaseGone(RuntimeError):
     """The database stayed away for longer than the keeper's patience."""
 
 
-def keep_ahead(settings: Settings, signer: HeadSigner, resting: Resting, connection: Connection[Any]) -> None:
-    """Attach the partitions that are missing, sign the lane's head, and look how far indexing is; one round."""
+def keep_ahead(settings: Settings, signer: HeadSigner, resting: Resting, touching: Touching, connection: Connection[Any]) -> None:
+    """Attach the partitions that are missing, sign the lane's head, look how far indexing is, and touch what is new; one round."""
     position = connection.execute(_POSITION, [settings.lane]).fetchone()
     last_seq = 0 if position is None else position[0]
     resting.suit(len(partitions.closed(connection, settings.lane, last_seq)))
@@ -61,6 +62,7 @@ def keep_ahead(settings: Settings, signer: HeadSigner, resting: Resting, connect
         log.info("partition attached", lane=made.lane, first_seq=made.first_seq, end_seq=made.end_seq)
     if position is not None and last_seq > 0:
         signer.sign(settings.lane, last_seq, bytes(position[1]), position[2], wiring.clock_us())
+    touching.touch(connection, settings.lane, last_seq)
 
 
 def index_closed(gathering: Gathering, resting: Resting, connection: Connection[Any]) -> None:
@@ -141,10 +143,10 @@ def run(settings: Settings, stop: threading.Event) -> None:
     """
     signer = HeadSigner(settings.home / "heads", wiring.secrets(settings).head_key())
 
-    resting = Resting()
+    resting, touching = Resting(), Touching()
 
     def ahead(connection: Connection[Any]) -> None:
-        keep_ahead(settings, signer, resting, connection)
+        keep_ahead(settings, signer, resting, touching, connection)
 
     indexer = threading.Thread(target=_index, args=(settings, resting, stop), name="indexer", daemon=True)
     indexer.start()
