@@ -16,7 +16,7 @@ _MOST_WAITING: Final = 1
 #: A rest lasts so many times what the piece before it took.
 _RESTS: Final = 8.0
 #: Never longer: a piece that took long had to wait for something.
-_LONGEST_S: Final = 0.03
+_LONGEST_S: Final = 0.06
 
 
 class Resting:

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -26,6 +26,8 @@ from penstock.state.segments import Segment
 from penstock.state.spare import Spare
 from penstock.state.tables import Int64
 
+#: What a file counts for at least in the rate: to be durable, each makes the disk do what commits wait for too.
+_LEAST_BYTES: Final = 4 << 20
 #: A segment as the manifest lists it.
 Entry = dict[str, Any]
 
@@ -149,7 +151,7 @@ class CheckpointFiles:
         write_durably(self._draft.folder / name, block)
         sizes = {"bytes": len(block), "raw_bytes": raw_bytes, "crc32": zlib.crc32(block)}
         self._draft.add(entry | {"file": name} | sizes)
-        time.sleep(max(raw_bytes / self._bytes_per_second - (time.monotonic() - begun_s), 0.0))
+        time.sleep(max(max(raw_bytes, _LEAST_BYTES) / self._bytes_per_second - (time.monotonic() - begun_s), 0.0))
 
     def _link_segments(self, entries: list[Entry]) -> None:
         assert self._draft is not None
