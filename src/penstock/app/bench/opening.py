@@ -30,8 +30,8 @@ _PATIENCE_S: Final = 60.0
 _LOOK_S: Final = 0.05
 _TIER: Final = "merchant"
 _CURRENCY: Final = BY_CODE["CNY"].numeric
-#: What each account begins with: 500,000,000.00.
-FUNDS_MINOR: Final = 50_000_000_000
+#: What each account begins with: 5,000,000,000.00, so that the most popular payer can pay for ten minutes.
+FUNDS_MINOR: Final = 500_000_000_000
 _REMEDY: Final = "give the home room with PENSTOCK_CUSTOMERS_MAX and _ACCOUNTS_MAX"
 
 
