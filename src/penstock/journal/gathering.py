@@ -7,6 +7,7 @@ bits), which after a checkpoint of PostgreSQL costs a copy of the page in its lo
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ _PAGES_AT_ONCE: Final = 64
 _KEYS: Final = """
     SELECT first_seq, keys FROM journal_key WHERE lane = %s AND first_seq BETWEEN %s AND %s ORDER BY first_seq LIMIT %s
 """
+#: In place of pages where there are none: no row has this number.
+_NO_PAGE: Final = [(0, b"")]
 
 Rest = Callable[[], None]
 
@@ -42,7 +45,7 @@ class Gathered:
         self.next_seq = partition.first_seq
         self._ids = np.empty(partition.end_seq - partition.first_seq, ids.ID)
         self._in_order = 0
-        self._follows = [np.empty((0, 2), np.int64)]
+        self._follows = array("q")  # two numbers for each row, whatever the size of the pages that they came in
 
     def gather(self, connection: Connection[Any], last_seq: int, rest: Rest = never) -> None:
         """Read the keys up to a row that is committed, or to the partition's end.
@@ -53,13 +56,11 @@ class Gathered:
         while self.next_seq <= last_seq:
             values = (self.partition.lane, self.next_seq, last_seq, _PAGES_AT_ONCE)
             pages = connection.execute(_KEYS, values, prepare=True, binary=True).fetchall()
-            if not pages or pages[0][0] != self.next_seq:
-                raise ids.WrongPartition(
-                    f"the key of row {self.next_seq} is missing in journal_key; stop the lane and run `penstock verify`"
-                )
-            for first_seq, octets in pages:
+            for first_seq, octets in pages or _NO_PAGE:
                 if first_seq != self.next_seq:
-                    break  # told in the next turn, if it is still so
+                    raise ids.WrongPartition(
+                        f"the key of row {self.next_seq} is missing in journal_key; stop the lane and run `penstock verify`"
+                    )
                 self._take(np.frombuffer(octets, KEY))
             rest()
             self._sort(RUN_KEYS, rest)
@@ -75,7 +76,7 @@ class Gathered:
 
     def follows(self) -> NDArray[np.int64]:
         """The rows that follow others of their payment (m, 2): its first one, and they; in order."""
-        follows = np.concatenate(self._follows)
+        follows = np.array(self._follows, np.int64).reshape(-1, 2)
         return follows[np.lexsort((follows[:, 1], follows[:, 0]))]
 
     def _take(self, keys: NDArray[Any]) -> None:
@@ -86,7 +87,7 @@ class Gathered:
         taken["seq"] = np.arange(self.next_seq, self.next_seq + len(keys))
         later = np.flatnonzero(keys["follows"])
         if len(later):
-            self._follows.append(np.stack((keys["follows"][later], later + self.next_seq), axis=1))
+            self._follows.frombytes(np.stack((keys["follows"][later], later + self.next_seq), axis=1).tobytes())
         self.next_seq += len(keys)
 
     def _sort(self, least: int, rest: Rest) -> None:

@@ -177,7 +177,7 @@ be backed up once.
 _BEYOND: Final = """
 Beside customers and accounts the lane remembers devices, networks, places and pairs, as many as the settings `entities_max` and
 `pairs_max` allow: that memory is bounded whatever comes, and the longest unused are forgotten. All tables of the lane are reserved
-at the start and touched when they are needed. Each edge holds a ring of `ring_slots` commands; PostgreSQL its `shared_buffers`, and the keeper 28 B for each row of the partition that is being filled.
+at the start and touched when they are needed. Each edge holds a ring of `ring_slots` commands; PostgreSQL its `shared_buffers`, and the keeper 28 B for each row of the partition that is being filled, and 16 B more for one that follows another of its payment.
 
 On disk the newest checkpoints are kept (`checkpoints_kept`); unchanged pieces are shared between them.
 
